@@ -1,0 +1,208 @@
+"""A small Debian with real systemd, booted by systemd-nspawn, that tests can look into, power off and boot again.
+
+::
+
+    with Machine.create(trees.ensure(trees.DEBIAN_12), room) as machine:
+        machine.start()
+        machine.run("systemctl", "is-active", "dbus.socket")
+        machine.reboot()                 # the files stay, /run is empty, the boot ID is another one
+
+Layout of a machine's *room*::
+
+    changes/ work/      overlay on the tree, which itself is never written to
+    root/               the mounted file system of the machine, also readable while it is off
+    containers/         its /var/lib/containers, a bind mount: overlayfs does not nest, and container stores use it
+    console             what the machine printed on its console
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tests import leftovers, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOOT_SECONDS = 120
+POWER_OFF_SECONDS = 60
+# What systemd takes for "power off" (systemd(1), signals).
+POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
+
+# nspawn leaves the cgroup controllers read-only; container runtimes need to make cgroups.
+WRITABLE_CONTROLLERS = r"""
+while read -r _ point _ options _; do
+    case $point in /sys/fs/cgroup*) case ,$options, in *,ro,*) mount -o remount,bind,rw "$point" ;; esac ;; esac
+done < /proc/self/mounts
+"""
+
+
+class MachineError(RuntimeError):
+    """The machine did not do what was asked; the message holds the end of its console."""
+
+
+class Machine:
+    """One machine. Use it as a context manager: whatever happens, its processes and mounts are gone at the end."""
+
+    def __init__(self, room: Path) -> None:
+        self.room = room
+        self.root = room / "root"
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._init = 0
+
+    @classmethod
+    def create(cls, tree: Path, room: Path) -> Self:
+        """Prepare a machine with the files of *tree*; it is off."""
+        machine = cls(room)
+        trees.mount_writable(tree, room)
+        (room / "containers").mkdir(exist_ok=True)
+        return machine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        try:
+            self.kill()
+        finally:
+            trees.unmount(self.root)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is powered on."""
+        return self._nspawn is not None and self._nspawn.poll() is None
+
+    def console(self) -> str:
+        """Return the end of what the machine has printed."""
+        path = self.room / "console"
+        return path.read_text(errors="replace")[-6000:] if path.exists() else ""
+
+    def start(self) -> None:
+        """Power on and wait until systemd has started everything that belongs to the boot."""
+        assert not self.running
+        with open(self.room / "console", "ab") as console:
+            self._nspawn = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, process_group=0
+            )
+        leftovers.kept.add(self._nspawn.pid)
+        try:
+            self._wait_for_boot()
+        except BaseException:
+            self.kill()
+            raise
+        self.shell(WRITABLE_CONTROLLERS)
+
+    def _command(self, *program: str) -> list[str]:
+        """Return the nspawn command that boots, or that runs *program* alone. It dies with this test process."""
+        name = f"libpod-{os.getpid()}-{abs(hash(self.room)) % 10000}"
+        command = ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
+        command += ["--directory", os.fspath(self.root), "--machine", name, "--hostname", "debian"]
+        command += ["--bind", f"{self.room / 'containers'}:/var/lib/containers"]
+        command += ["--capability=all", "--drop-capability=CAP_SYS_RESOURCE"]
+        return [*command, "--pipe", "--", *program] if program else [*command, "--boot"]
+
+    def _wait_for_boot(self) -> None:
+        """Wait for PID 1 and then for the end of its start-up, "degraded" included: what failed is the test's business."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        self._init = 0
+        while time.monotonic() < deadline and self.running:
+            self._init = self._init or self._find_init()
+            if self._init and self._boot_state() in ("running", "degraded"):
+                return
+            time.sleep(0.2)
+        raise MachineError(f"the machine did not boot:\n{self.console()}")
+
+    def _find_init(self) -> int:
+        """Return the PID, as seen from here, of the machine's PID 1, or 0 while there is none."""
+        assert self._nspawn is not None
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for pid in Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split():
+                if leftovers.command_line(int(pid)).startswith(("/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd")):
+                    return int(pid)
+        return 0
+
+    def _boot_state(self) -> str:
+        """Return what systemd says of the whole system, empty while it does not answer."""
+        result = self.run("systemctl", "is-system-running", check=False)
+        return result.stdout.strip()
+
+    def run(
+        self,
+        *command: str,
+        check: bool = True,
+        timeout: float = 120,
+        input: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run *command* as root inside the running machine; with *check*, fail with both outputs unless it returns 0."""
+        variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **(environment or {})}
+        settings = [f"{key}={value}" for key, value in variables.items()]
+        entering = ["nsenter", "--target", str(self._init), "--all", "env", "--ignore-environment", "--chdir=/", *settings]
+        result = subprocess.run(
+            [*entering, *command],
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+        )
+        if check and result.returncode != 0:
+            raise MachineError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def shell(self, script: str, *, check: bool = True, timeout: float = 120) -> str:
+        """Run the shell *script* inside with -eu and return its standard output."""
+        return self.run("/bin/sh", "-euc", script, check=check, timeout=timeout).stdout
+
+    def run_off(self, *command: str, timeout: float = 300) -> str:
+        """Run *command* in the file system of the machine while it is off, as one does when installing packages."""
+        assert not self.running
+        result = subprocess.run(
+            self._command(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+        )
+        if result.returncode != 0:
+            raise MachineError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}{result.stderr}")
+        return result.stdout
+
+    def boot_id(self) -> str:
+        """Return the ID of the current boot."""
+        return self.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+
+    def power_off(self) -> None:
+        """Shut down in good order: units are stopped, file systems unmounted."""
+        assert self._nspawn is not None
+        os.kill(self._init, POWER_OFF_SIGNAL)
+        try:
+            self._nspawn.wait(POWER_OFF_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise MachineError(f"the machine did not power off:\n{self.console()}") from None
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Cut the power."""
+        if self._nspawn is None:
+            return
+        if self._init and self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._init, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._nspawn.wait(10)
+        if self.running:
+            self._nspawn.kill()
+            self._nspawn.wait()
+        leftovers.kept.discard(self._nspawn.pid)
+        self._nspawn = None
+
+    def reboot(self) -> None:
+        """Power off in good order and on again."""
+        self.power_off()
+        self.start()
