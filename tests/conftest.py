@@ -1,7 +1,7 @@
 """Rules that hold for every test, and the fixtures that all of them share.
 
-Unit tests start no process and open no network connection; a test of which that is the point says so with the marker
-``starts_processes``. No test leaves a process, a mount or a network namespace behind.
+Unit tests start no process and open no network connection; where a process is the point of a test, it has the
+marker ``starts_processes``. No test leaves a process, a mount or a network namespace behind.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
-PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.startfile"})
+PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 NETWORK_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 NAMESPACES = pytest.StashKey[set[str]]()
 
 
 class Guard:
-    """Watches this interpreter through its audit events; a hook cannot be taken out again, only be told to look away."""
+    """Watches this interpreter's audit events. A hook cannot be taken out, only told to look away."""
 
     forbidding = False
 
@@ -89,13 +89,14 @@ def _mounts(directory: str, *, thorough: bool) -> list[str]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remember the network namespaces. Their names do not tell whose they are, hence one look at a whole session."""
+    """Remember the network namespaces. Names do not tell whose they are: one look at a session."""
     session.config.stash[NAMESPACES] = leftovers.network_namespaces()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Report new network namespaces; under ``CI=true``, where nobody else works on the machine, they are a failure."""
-    left = leftovers.network_namespaces() - session.config.stash[NAMESPACES]
+    """Report new network namespaces; under ``CI=true``, where nobody else is at work, they are a failure."""
+    before = session.config.stash[NAMESPACES]
+    left = leftovers.network_namespaces() - before
     if not left or "PYTEST_XDIST_WORKER" in os.environ:
         return
     print(f"\nnetwork namespaces left behind: {sorted(left)}")
@@ -105,5 +106,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def require_tool() -> Callable[[str], str]:
-    """Return the function that gives a program's path or ends the test (skip here, failure under ``CI=true``)."""
+    """Return the function that gives a program's path or ends the test (`tests.tools.require_tool`)."""
     return tools.require_tool

@@ -11,7 +11,7 @@ ON_CI = os.environ.get("CI") == "true"
 
 
 def missing(what: str) -> None:
-    """End the test because *what* is not here: a skip on a developer's machine, a failure under ``CI=true``."""
+    """End the test because *what* is not here: a skip for a developer, a failure under ``CI=true``."""
     if ON_CI:
         pytest.fail(f"{what} is missing; packaging/test.sh should have set it up", pytrace=False)
     pytest.skip(f"{what} is missing")

@@ -5,8 +5,8 @@ Layout of the cache, by default below /var/tmp/libpod-tests::
     trees/<name>-<key>/       the tree; <key> is derived from the release and the packages in it
     trees/<name>-<key>.lock   held (flock) by the process that builds it; others wait
 
-A tree that has its final name is complete: it is built beside it and renamed. Nobody writes into a finished tree: whoever
-boots one or runs programs in it puts an overlay on top (`writable`).
+A tree that has its final name is complete: it is built beside it and renamed. Nobody writes into a finished
+tree: whoever boots one or runs programs in it puts an overlay on top (`writable`).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ DEBIAN_13_PODMAN = Tree(
 
 
 def ensure(tree: Tree) -> Path:
-    """Build *tree* unless the cache has it, and return its path. Needs root, mmdebstrap and, to build, a mirror."""
+    """Build *tree* unless the cache has it, and return its path. Needs root, mmdebstrap and a mirror."""
     path = tree.path
     if path.is_dir():
         return path
@@ -104,9 +104,10 @@ def ensure(tree: Tree) -> Path:
 
 
 def _build(tree: Tree, path: Path) -> None:
-    """Bootstrap beside *path*, once more after a failure (mirrors have bad moments), then give it its name."""
+    """Bootstrap beside *path*, once more after a failure (mirrors have bad moments), then rename it."""
     new = path.with_name(path.name + ".new")
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(tree.packages)}"]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root"]
+    command.append(f"--include={','.join(tree.packages)}")
     for attempt in (1, 2):
         shutil.rmtree(new, ignore_errors=True)
         result = subprocess.run(
@@ -125,7 +126,7 @@ def _build(tree: Tree, path: Path) -> None:
 
 @contextlib.contextmanager
 def writable(tree: Path, room: Path) -> Iterator[Path]:
-    """Mount an overlay over *tree* whose changes are kept in *room*, yield the mount point, unmount at the end."""
+    """Mount an overlay over *tree*, with the changes in *room*; yield the mount point, unmount at the end."""
     merged = mount_writable(tree, room)
     try:
         yield merged

@@ -1,4 +1,4 @@
-"""A small Debian with real systemd, booted by systemd-nspawn, that tests can look into, power off and boot again.
+"""A small Debian with real systemd, booted by systemd-nspawn: tests look into it, power it off and on.
 
 ::
 
@@ -11,7 +11,7 @@ Layout of a machine's *room*::
 
     changes/ work/      overlay on the tree, which itself is never written to
     root/               the mounted file system of the machine, also readable while it is off
-    containers/         its /var/lib/containers, a bind mount: overlayfs does not nest, and container stores use it
+    containers/         its /var/lib/containers, bind-mounted: overlayfs, which stores use, does not nest
     console             what the machine printed on its console
 """
 
@@ -31,15 +31,19 @@ from tests import leftovers, trees
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 BOOT_SECONDS = 120
 POWER_OFF_SECONDS = 60
 # What systemd takes for "power off" (systemd(1), signals).
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
 
+# The command line of PID 1 once nspawn's own child has become it.
+INIT = ("/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd")
+
 # nspawn leaves the cgroup controllers read-only; container runtimes need to make cgroups.
 WRITABLE_CONTROLLERS = r"""
 while read -r _ point _ options _; do
-    case $point in /sys/fs/cgroup*) case ,$options, in *,ro,*) mount -o remount,bind,rw "$point" ;; esac ;; esac
+    case $point,$options, in /sys/fs/cgroup*,ro,*) mount -o remount,bind,rw "$point" ;; esac
 done < /proc/self/mounts
 """
 
@@ -49,7 +53,7 @@ class MachineError(RuntimeError):
 
 
 class Machine:
-    """One machine. Use it as a context manager: whatever happens, its processes and mounts are gone at the end."""
+    """One machine, a context manager: whatever happens, its processes and mounts are gone at the end."""
 
     def __init__(self, room: Path) -> None:
         self.room = room
@@ -89,7 +93,11 @@ class Machine:
         assert not self.running
         with open(self.room / "console", "ab") as console:
             self._nspawn = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, process_group=0
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                process_group=0,
             )
         leftovers.kept.add(self._nspawn.pid)
         try:
@@ -100,16 +108,25 @@ class Machine:
         self.shell(WRITABLE_CONTROLLERS)
 
     def _command(self, *program: str) -> list[str]:
-        """Return the nspawn command that boots, or that runs *program* alone. It dies with this test process."""
+        """Return the nspawn command that boots, or that runs *program* alone. It dies with this process."""
         name = f"libpod-{os.getpid()}-{abs(hash(self.room)) % 10000}"
-        command = ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
-        command += ["--directory", os.fspath(self.root), "--machine", name, "--hostname", "debian"]
+        command = ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet"]
+        command += [
+            "--register=no",
+            "--keep-unit",
+            "--directory",
+            os.fspath(self.root),
+            "--machine",
+            name,
+            "--hostname",
+            "debian",
+        ]
         command += ["--bind", f"{self.room / 'containers'}:/var/lib/containers"]
         command += ["--capability=all", "--drop-capability=CAP_SYS_RESOURCE"]
         return [*command, "--pipe", "--", *program] if program else [*command, "--boot"]
 
     def _wait_for_boot(self) -> None:
-        """Wait for PID 1 and then for the end of its start-up, "degraded" included: what failed is the test's business."""
+        """Wait for PID 1, then for the end of its start-up. Units that failed are the test's business."""
         deadline = time.monotonic() + BOOT_SECONDS
         self._init = 0
         while time.monotonic() < deadline and self.running:
@@ -124,7 +141,7 @@ class Machine:
         assert self._nspawn is not None
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for pid in Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split():
-                if leftovers.command_line(int(pid)).startswith(("/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd")):
+                if leftovers.command_line(int(pid)).startswith(INIT):
                     return int(pid)
         return 0
 
@@ -138,17 +155,16 @@ class Machine:
         *command: str,
         check: bool = True,
         timeout: float = 120,
-        input: str | None = None,
+        text: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run *command* as root inside the running machine; with *check*, fail with both outputs unless it returns 0."""
-        variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **(environment or {})}
-        settings = [f"{key}={value}" for key, value in variables.items()]
-        entering = ["nsenter", "--target", str(self._init), "--all", "env", "--ignore-environment", "--chdir=/", *settings]
+        """Run *command* as root inside, with *text* as its input; with *check*, fail unless it returns 0."""
+        settings = [f"{key}={value}" for key, value in {**ENVIRONMENT, **(environment or {})}.items()]
+        entering = ["nsenter", "--target", str(self._init), "--all"]
+        entering += ["env", "--ignore-environment", "--chdir=/", *settings]
         result = subprocess.run(
             [*entering, *command],
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
+            input=text or "",
             capture_output=True,
             text=True,
             errors="replace",
@@ -163,7 +179,7 @@ class Machine:
         return self.run("/bin/sh", "-euc", script, check=check, timeout=timeout).stdout
 
     def run_off(self, *command: str, timeout: float = 300) -> str:
-        """Run *command* in the file system of the machine while it is off, as one does when installing packages."""
+        """Run *command* in the file system of the machine while it is off: dpkg, for example."""
         assert not self.running
         result = subprocess.run(
             self._command(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
