@@ -1,0 +1,210 @@
+"""System and C library calls that Python has no function for. The only module that uses ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import sys
+import time
+from typing import Final, Literal
+
+from libpod.errors import FileError, InternalError, LockError, NotSupported
+
+# mount(2) and umount(2).
+MS_RDONLY: Final = 0x1
+MS_NOSUID: Final = 0x2
+MS_NODEV: Final = 0x4
+MS_NOEXEC: Final = 0x8
+MS_REMOUNT: Final = 0x20
+MS_BIND: Final = 0x1000
+MS_MOVE: Final = 0x2000
+MS_REC: Final = 0x4000
+MS_PRIVATE: Final = 0x40000
+MS_SLAVE: Final = 0x80000
+MS_SHARED: Final = 0x100000
+MNT_DETACH: Final = 0x2
+UMOUNT_NOFOLLOW: Final = 0x8
+
+# clone(2).
+CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWUSER: Final = 0x10000000
+CLONE_NEWNET: Final = 0x40000000
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+
+# pthread.h; glibc and musl agree on both.
+_PTHREAD_PROCESS_SHARED: Final = 1
+_PTHREAD_MUTEX_ROBUST: Final = 1
+
+_POINTER_SIZE: Final = ctypes.sizeof(ctypes.c_void_p)
+MUTEX_SIZE: Final = 24 if _POINTER_SIZE == 4 else 48 if os.uname().machine == "aarch64" else 40
+"""sizeof(pthread_mutex_t) in bytes; glibc's ABI for this machine."""
+MUTEX_ALIGNMENT: Final = _POINTER_SIZE
+
+# linux/futex.h: the first word of a robust mutex of glibc holds the thread that owns it.
+_FUTEX_OWNER: Final = 0x3FFFFFFF
+_IS_GLIBC: Final = "CS_GNU_LIBC_VERSION" in os.confstr_names
+
+LockResult = Literal["acquired", "owner died", "busy"]
+
+_library = ctypes.CDLL(None, use_errno=True)
+
+
+class _TimeSpec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+# ---------------------------------------------------------------- mounts, namespaces, processes
+
+
+def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str = "") -> None:
+    """mount(2). *kind* is the file system type, *data* its options. FileError naming *target* if it fails."""
+    encoded_kind = None if kind is None else kind.encode()
+    result = _library.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        encoded_kind,
+        ctypes.c_ulong(flags),
+        os.fsencode(data) or None,
+    )
+    _check(result, f"mount {source} on", target)
+
+
+def unmount(target: str, flags: int = 0) -> None:
+    """umount2(2). FileError naming *target* if it fails."""
+    _check(_library.umount2(os.fsencode(target), ctypes.c_int(flags)), "unmount", target)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): leave namespaces that this thread shares. *flags* are CLONE_NEW… values."""
+    _check(_library.unshare(ctypes.c_int(flags)), "leave namespace of", "this process")
+
+
+def enter_namespace(descriptor: int, kind: int = 0) -> None:
+    """setns(2): move this thread into the namespace open as *descriptor*, of *kind* (0: any)."""
+    _check(
+        _library.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "enter namespace", f"fd {descriptor}"
+    )
+
+
+def become_child_subreaper() -> None:
+    """Have orphaned descendants become our children, so that we can wait for them."""
+    result = _library.prctl(_PR_SET_CHILD_SUBREAPER, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0)))
+    _check(result, "become subreaper of", "this process")
+
+
+def _check(result: int, operation: str, target: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise FileError(operation, target, OSError(number, os.strerror(number)))
+
+
+# ---------------------------------------------------------------- mutexes in shared memory
+
+
+class SharedMapping:
+    """A file mapped into memory together with other processes, with POSIX mutexes at chosen offsets.
+
+    The mutexes are robust and process-shared: when the process that owns one dies, the kernel wakes the next
+    waiter and tells it so. A mutex is owned by the thread that locked it, and only that thread may unlock it.
+
+    While a thread owns a mutex, the C library and the kernel keep pointers into the mapping; unmapping it
+    then would crash the process. `close` therefore leaves a mapping with an owned mutex in place until
+    the end of the process, which frees the mutex as well.
+    """
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._map = mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._anchor: ctypes.c_char | None = ctypes.c_char.from_buffer(self._map)
+        self._address = ctypes.addressof(self._anchor)
+        self._owned = 0
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """*length* bytes at *offset*."""
+        return self._map[offset : offset + length]
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Store *data* at *offset*."""
+        self._map[offset : offset + len(data)] = data
+
+    def initialise_mutex(self, offset: int) -> None:
+        """Make an unlocked robust process-shared mutex at *offset*, whatever was there."""
+        attributes = ctypes.create_string_buffer(64)
+        _call("pthread_mutexattr_init", attributes)
+        try:
+            _call("pthread_mutexattr_setpshared", attributes, ctypes.c_int(_PTHREAD_PROCESS_SHARED))
+            _call("pthread_mutexattr_setrobust", attributes, ctypes.c_int(_PTHREAD_MUTEX_ROBUST))
+            _call("pthread_mutex_init", self._pointer(offset), attributes)
+        finally:
+            _call("pthread_mutexattr_destroy", attributes)
+
+    def lock_mutex(self, offset: int, seconds: float) -> LockResult:
+        """Lock the mutex at *offset*, waiting up to *seconds* (0: not at all).
+
+        "owner died" is a lock as good as "acquired": the owner before was killed, the mutex is consistent
+        again. Signals do not end the wait, so callers who want Ctrl-C to work wait in short pieces.
+        LockError if the mutex can never be locked again.
+        """
+        result = self._wait_for(offset, seconds)
+        if result in (errno.ETIMEDOUT, errno.EBUSY):
+            return "busy"
+        if result == errno.EOWNERDEAD:
+            _call("pthread_mutex_consistent", self._pointer(offset))
+        elif result != 0:
+            raise LockError(f"cannot lock shared mutex: {os.strerror(result)}")
+        self._owned += 1
+        return "acquired" if result == 0 else "owner died"
+
+    def _wait_for(self, offset: int, seconds: float) -> int:
+        pointer = self._pointer(offset)
+        result: int = _library.pthread_mutex_trylock(pointer)
+        if result != errno.EBUSY or seconds <= 0:
+            return result
+        if hasattr(_library, "pthread_mutex_clocklock"):
+            end = _time_spec(time.monotonic() + seconds)
+            clock = ctypes.c_int(time.CLOCK_MONOTONIC)
+            return int(_library.pthread_mutex_clocklock(pointer, clock, ctypes.byref(end)))
+        end = _time_spec(time.time() + seconds)
+        return int(_library.pthread_mutex_timedlock(pointer, ctypes.byref(end)))
+
+    def unlock_mutex(self, offset: int) -> None:
+        """Unlock the mutex at *offset*. LockError if this thread does not own it."""
+        result = _library.pthread_mutex_unlock(self._pointer(offset))
+        if result != 0:
+            raise LockError(f"cannot unlock shared mutex: {os.strerror(result)}")
+        self._owned -= 1
+
+    def mutex_owner(self, offset: int) -> int | None:
+        """The thread ID that owns the mutex at *offset*, or None if none does or it cannot be told."""
+        if not _IS_GLIBC:
+            return None
+        word = int.from_bytes(self.read(offset, 4), sys.byteorder)
+        return word & _FUTEX_OWNER or None
+
+    def close(self) -> None:
+        """Unmap, unless a mutex in it is still owned. Further use is an error."""
+        if self._owned or self._anchor is None:
+            return
+        self._anchor = None
+        self._map.close()
+
+    def _pointer(self, offset: int) -> ctypes.c_void_p:
+        if self._anchor is None:
+            raise InternalError("shared mapping was closed")
+        if offset < 0 or offset + MUTEX_SIZE > self.size or offset % MUTEX_ALIGNMENT:
+            raise InternalError(f"no mutex can be at offset {offset} of {self.size}")
+        return ctypes.c_void_p(self._address + offset)
+
+
+def _time_spec(moment: float) -> _TimeSpec:
+    seconds = int(moment)
+    return _TimeSpec(seconds, int((moment - seconds) * 1e9))
+
+
+def _call(name: str, *arguments: object) -> None:
+    result = getattr(_library, name)(*arguments)
+    if result != 0:
+        raise NotSupported(f"{name}: {os.strerror(result)}")
