@@ -1,0 +1,136 @@
+"""What is mounted, and mounting with the options that people write: `nodev,ro,metacopy=on`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+from libpod.errors import FileError
+from libpod.host import files, linux, proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# mount(2), linux/mount.h
+MS_RDONLY = 0x1
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_SYNCHRONOUS = 0x10
+MS_REMOUNT = 0x20
+MS_NOATIME = 0x400
+MS_NODIRATIME = 0x800
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x40000
+MS_SLAVE = 0x80000
+MS_SHARED = 0x100000
+MS_RELATIME = 0x200000
+MS_STRICTATIME = 0x1000000
+MNT_DETACH = 0x2
+UMOUNT_NOFOLLOW = 0x8
+CLONE_FS = 0x200
+
+# What mount(8) calls each flag, and whether the word sets or clears it.
+_FLAG_WORDS = {
+    "ro": (MS_RDONLY, True),
+    "rw": (MS_RDONLY, False),
+    "nosuid": (MS_NOSUID, True),
+    "suid": (MS_NOSUID, False),
+    "nodev": (MS_NODEV, True),
+    "dev": (MS_NODEV, False),
+    "noexec": (MS_NOEXEC, True),
+    "exec": (MS_NOEXEC, False),
+    "sync": (MS_SYNCHRONOUS, True),
+    "async": (MS_SYNCHRONOUS, False),
+    "noatime": (MS_NOATIME, True),
+    "atime": (MS_NOATIME, False),
+    "nodiratime": (MS_NODIRATIME, True),
+    "diratime": (MS_NODIRATIME, False),
+    "relatime": (MS_RELATIME, True),
+    "norelatime": (MS_RELATIME, False),
+    "strictatime": (MS_STRICTATIME, True),
+}
+
+
+def split_options(options: Sequence[str]) -> tuple[int, list[str]]:
+    """The flags of mount(2) that *options* ask for, and the options that are left for the file system."""
+    flags = 0
+    rest: list[str] = []
+    for option in options:
+        known = _FLAG_WORDS.get(option)
+        if known is None:
+            rest.append(option)
+        elif known[1]:
+            flags |= known[0]
+        else:
+            flags &= ~known[0]
+    return flags, rest
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something is mounted at exactly this path, a bind mount of the same file system included.
+
+    Read from /proc/self/mountinfo, as stat(2) cannot tell a bind mount.
+    """
+    wanted = os.path.realpath(path)
+    needle = _escape(wanted)
+    for line in files.read_bytes(proc.MOUNT_TABLE_FILE).splitlines():
+        # proc(5): mount ID, parent ID, device, root, mount point, …
+        if needle in line and line.split(b" ", 5)[4] == needle:
+            return True
+    return False
+
+
+def _escape(path: str) -> bytes:
+    raw = os.fsencode(path)
+    for character in (b"\\", b" ", b"\t", b"\n"):
+        raw = raw.replace(character, b"\\%03o" % ord(character))
+    return raw
+
+
+def filesystem_type(path: str) -> str:
+    """The type of the file system that *path* is on, as `mount` names it; empty if it cannot be told."""
+    path = os.path.realpath(path)
+    best = ""
+    kind = ""
+    for mount in proc.mounts():
+        root = mount.mount_point.rstrip("/") + "/"
+        if (path + "/").startswith(root) and len(root) >= len(best):
+            best, kind = root, mount.kind
+    return kind
+
+
+def unmount_if_mounted(path: str) -> bool:
+    """Detach what is mounted at *path*; False if nothing was. It goes when its last user does."""
+    try:
+        linux.unmount(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+    except FileError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return False
+        raise
+    return True
+
+
+def mount_relative(directory: str, source: str, target: str, kind: str, flags: int, data: str) -> None:
+    """mount(2) with *directory* as the working directory, for paths in *data* that are relative to it.
+
+    A thread of its own changes its working directory, and only its own (unshare CLONE_FS).
+    """
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            linux.unshare(CLONE_FS)
+            os.chdir(directory)
+            linux.mount(source, target, kind, flags, data)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="mount")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]

@@ -1,0 +1,90 @@
+"""What a storage driver does, and the one place that chooses it."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from libpod.errors import InvalidArgument, NotSupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from libpod.storage.options import DriverOptions
+
+DRIVERS = ("overlay", "vfs")
+"""The drivers that we know, the preferred one first."""
+
+
+class Driver(Protocol):
+    """Keeps the trees of layers below `<graph root>/<driver>`. Calls come with the store's locks held."""
+
+    name: str
+    home: str
+
+    def create(self, layer_id: str, parent_id: str | None) -> None:
+        """Make an empty layer on top of *parent_id*, removing what an earlier attempt left."""
+
+    def remove(self, layer_id: str) -> None:
+        """Remove the tree of a layer that is not mounted. A tree that is not there is no error."""
+
+    def exists(self, layer_id: str) -> bool:
+        """Whether the layer has a tree."""
+
+    def mount(
+        self, layer_id: str, *, options: Sequence[str] = (), read_only: bool = False, volatile: bool = False
+    ) -> str:
+        """Make the tree visible and return its absolute path. *options* replace the configured ones."""
+
+    def unmount(self, layer_id: str) -> None:
+        """Undo `mount`. A layer that is not mounted is no error."""
+
+    def mount_point(self, layer_id: str) -> str:
+        """The path that `mount` returns."""
+
+    def is_mounted(self, layer_id: str) -> bool:
+        """Whether the tree is visible at its mount point now."""
+
+    def difference(self, layer_id: str) -> str:
+        """The directory with what this layer changes."""
+
+    def release(self) -> None:
+        """Give up what the driver keeps while layers are in use. Only when no layer is mounted."""
+
+    def status(self) -> list[tuple[str, str]]:
+        """Facts for `info`, as pairs."""
+
+
+def detect(graph_root: str) -> str:
+    """The driver that made the store at *graph_root*; overlay for a new one.
+
+    containers/storage does the same when no driver is configured: a driver whose directory is there goes
+    before its list of preferences. A vfs directory that is empty does not count.
+    """
+    for name in DRIVERS:
+        if os.path.isdir(os.path.join(graph_root, f"{name}-images")):
+            return name
+    for name in DRIVERS:
+        home = os.path.join(graph_root, name)
+        if os.path.isdir(home) and os.listdir(home):
+            return name
+    return DRIVERS[0]
+
+
+def open_driver(name: str, graph_root: str, run_root: str, options: DriverOptions) -> Driver:
+    """The driver *name*; the one that made the store if it is empty. InvalidArgument for an unknown name."""
+    name = name or detect(graph_root)
+    if name in ("overlay", "overlay2"):
+        from libpod.storage.overlay import OverlayDriver
+
+        return OverlayDriver(graph_root, run_root, options)
+    if name == "vfs":
+        from libpod.storage.vfs import VfsDriver
+
+        return VfsDriver(graph_root, options)
+    if name in ("btrfs", "zfs", "aufs", "devicemapper"):
+        raise NotSupported(
+            f"storage driver {name} of {graph_root} is not supported, only overlay and vfs are"
+        )
+    raise InvalidArgument(f"unknown storage driver {name!r}", hint="overlay and vfs are supported")

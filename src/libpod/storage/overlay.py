@@ -1,0 +1,275 @@
+"""The overlay driver, on disk as containers/storage 1.43 has it.
+
+::
+
+    <graph root>/overlay/             driver home, 0700; bind mounted onto itself while a layer is mounted
+    ├── l/<26 characters>             symlink to ../<layer>/diff, so that mount options stay short
+    └── <layer>/                      0700
+        ├── diff/                     what the layer changes; the mode of the parent's diff, else 0555
+        ├── link                      the name in l/, without a newline
+        ├── lower                     l/<parent>:l/<its parent>…, only with a parent, without a newline
+        ├── empty/                    only without a parent: the lower directory of the mount
+        ├── work/  merged/            for the kernel, and the mount point (gone while it is not mounted)
+
+The bind mount of the home is not a detail: a program of containers/storage that finds the home not to be a
+mount point binds it, and that hides every layer that was mounted below it. So the home is bound, and made
+private, before the first layer is mounted, under `storage.lock`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import os
+import shutil
+import stat
+
+from libpod.errors import FileError, NotSupported
+from libpod.host import files, linux, mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from libpod.storage.options import DriverOptions
+
+LINK_LENGTH = 26
+DEFAULT_MODE = 0o555
+DIRECTORY_MODE = 0o700
+LINKS_MODE = 0o755
+MAXIMUM_LOWERS = 128
+# mount(2) copies one page of options. Longer ones are given relative to the home.
+MAXIMUM_OPTIONS = os.sysconf("SC_PAGE_SIZE") - 1
+MOUNT_PROGRAM_TIMEOUT = 60.0
+
+
+class OverlayDriver:
+    """Layers as overlay mounts."""
+
+    name = "overlay"
+
+    def __init__(self, graph_root: str, run_root: str, options: DriverOptions) -> None:
+        self.home = os.path.join(graph_root, self.name)
+        self.run_home = os.path.join(run_root, self.name)
+        self.options = options
+
+    # ------------------------------------------------------------ layers
+
+    def create(self, layer_id: str, parent_id: str | None) -> None:
+        """Make the directories of a layer; nothing stays behind when that fails."""
+        files.make_directory(os.path.join(self.home, "l"), LINKS_MODE)
+        self.remove(layer_id)
+        try:
+            self._create(layer_id, parent_id)
+        except BaseException:
+            self.remove(layer_id)
+            raise
+
+    def _create(self, layer_id: str, parent_id: str | None) -> None:
+        directory = self._path(layer_id)
+        files.make_directory(directory, DIRECTORY_MODE)
+        self._create_difference(layer_id, parent_id)
+        link = self._create_link(layer_id)
+        _write(os.path.join(directory, "link"), link)
+        for name in ("work", "merged"):
+            files.make_directory(os.path.join(directory, name), DIRECTORY_MODE)
+        if parent_id is None:
+            files.make_directory(os.path.join(directory, "empty"), DIRECTORY_MODE)
+        else:
+            _write(os.path.join(directory, "lower"), self._lower_of_child(parent_id))
+
+    def _create_difference(self, layer_id: str, parent_id: str | None) -> None:
+        path = self.difference(layer_id)
+        if parent_id is None:
+            mode = DEFAULT_MODE if self.options.force_mask is None else self.options.force_mask
+            files.make_directory(path, mode)
+            return
+        try:
+            parent = os.stat(self.difference(parent_id))
+            os.mkdir(path)
+            os.chown(path, parent.st_uid, parent.st_gid)
+            os.chmod(path, stat.S_IMODE(parent.st_mode))
+        except OSError as error:
+            raise FileError("make layer directory", path, error) from error
+
+    def _create_link(self, layer_id: str) -> str:
+        link = base64.b32encode(os.urandom(17)).decode()[:LINK_LENGTH]
+        self._symlink(link, layer_id)
+        return link
+
+    def _symlink(self, link: str, layer_id: str) -> None:
+        path = os.path.join(self.home, "l", link)
+        try:
+            os.symlink(f"../{layer_id}/diff", path)
+        except OSError as error:
+            raise FileError("make link", path, error) from error
+
+    def _lower_of_child(self, parent_id: str) -> str:
+        lowers = [f"l/{self._link(parent_id)}", *self._lowers(parent_id)]
+        if len(lowers) > MAXIMUM_LOWERS:
+            raise NotSupported(f"layer {parent_id} has {len(lowers)} layers; overlay takes {MAXIMUM_LOWERS}")
+        return ":".join(lowers)
+
+    def _link(self, layer_id: str) -> str:
+        link = _read(os.path.join(self._path(layer_id), "link"))
+        if len(link) != LINK_LENGTH:
+            link = self._lost_link(layer_id)
+        return link
+
+    def _lost_link(self, layer_id: str) -> str:
+        """After a power cut `link` may be empty; the symlink in l/ still tells the name."""
+        links = os.path.join(self.home, "l")
+        for name in os.listdir(links):
+            with contextlib.suppress(OSError):
+                if os.readlink(os.path.join(links, name)) == f"../{layer_id}/diff":
+                    return name
+        cause = OSError(
+            errno.ENODATA, "the file is empty or missing, and no link in overlay/l names the layer"
+        )
+        raise FileError("read", os.path.join(self._path(layer_id), "link"), cause)
+
+    def _lowers(self, layer_id: str) -> list[str]:
+        text = _read(os.path.join(self._path(layer_id), "lower"), missing="")
+        return [part for part in text.split(":") if part]
+
+    def remove(self, layer_id: str) -> None:
+        """Remove the directory of a layer and its link."""
+        link = _read(os.path.join(self._path(layer_id), "link"), missing="")
+        if len(link) == LINK_LENGTH and "/" not in link:
+            files.remove_file(os.path.join(self.home, "l", link))
+        path = self._path(layer_id)
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileError("remove layer", path, error) from error
+
+    def exists(self, layer_id: str) -> bool:
+        """Whether the layer has a directory."""
+        return os.path.isdir(self._path(layer_id))
+
+    def difference(self, layer_id: str) -> str:
+        """The upper directory of the layer."""
+        return os.path.join(self._path(layer_id), "diff")
+
+    # ------------------------------------------------------------ mounts
+
+    def mount_point(self, layer_id: str) -> str:
+        """`<layer>/merged`."""
+        return os.path.join(self._path(layer_id), "merged")
+
+    def is_mounted(self, layer_id: str) -> bool:
+        """Whether something is mounted at the mount point."""
+        return mounts.is_mount_point(self.mount_point(layer_id))
+
+    def mount(
+        self, layer_id: str, *, options: Sequence[str] = (), read_only: bool = False, volatile: bool = False
+    ) -> str:
+        """Mount the layer over its parents. *read_only* needs no work directory and leaves none behind."""
+        self._bind_home()
+        target = self.mount_point(layer_id)
+        files.make_directory(target, DIRECTORY_MODE)
+        wanted = [option for option in (tuple(options) or self.options.mount_options) if option != "ro"]
+        if volatile and not read_only:
+            wanted.append("volatile")
+            self._forget_volatile(layer_id)
+        self._restore_links(layer_id)
+        try:
+            self._mount(layer_id, target, wanted, read_only=read_only)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.rmdir(target)
+            raise
+        return target
+
+    def _mount(self, layer_id: str, target: str, wanted: Sequence[str], *, read_only: bool) -> None:
+        mount_flags, rest = mounts.split_options(wanted)
+        data = ",".join([self._directories(layer_id, self.home + "/", read_only=read_only), *rest])
+        if self.options.mount_program:
+            self._run_mount_program(data, target)
+            return
+        if read_only:
+            mount_flags |= mounts.MS_RDONLY
+        if len(data) <= MAXIMUM_OPTIONS:
+            linux.mount("overlay", target, "overlay", mount_flags, data)
+            return
+        data = ",".join([self._directories(layer_id, "", read_only=read_only), *rest])
+        if len(data) > MAXIMUM_OPTIONS:
+            raise NotSupported(f"layer {layer_id} has too many layers below it for one mount")
+        mounts.mount_relative(
+            self.home, "overlay", os.path.relpath(target, self.home), "overlay", mount_flags, data
+        )
+
+    def _directories(self, layer_id: str, prefix: str, *, read_only: bool) -> str:
+        lowers = [prefix + lower for lower in self._lowers(layer_id)]
+        own = f"{prefix}{layer_id}"
+        if not lowers:
+            lowers = [f"{own}/empty"]
+        if read_only:
+            return "lowerdir=" + ":".join([f"{own}/diff", *lowers])
+        return f"lowerdir={':'.join(lowers)},upperdir={own}/diff,workdir={own}/work"
+
+    def _run_mount_program(self, data: str, target: str) -> None:
+        from libpod.host import process
+
+        process.run([self.options.mount_program, "-o", data, target], timeout=MOUNT_PROGRAM_TIMEOUT)
+
+    def _restore_links(self, layer_id: str) -> None:
+        """Put back symlinks that a power cut has lost: `lower` names links, each layer's `link` its own."""
+        lowers = self._lowers(layer_id)
+        lost = {lower for lower in lowers if not os.path.lexists(os.path.join(self.home, lower))}
+        if not lost:
+            return
+        for name in os.listdir(self.home):
+            link = _read(os.path.join(self.home, name, "link"), missing="")
+            if f"l/{link}" in lost:
+                self._symlink(link, name)
+
+    def _forget_volatile(self, layer_id: str) -> None:
+        """The kernel refuses to mount a volatile layer again until this mark of it is gone."""
+        shutil.rmtree(os.path.join(self._path(layer_id), "work/work/incompat/volatile"), ignore_errors=True)
+
+    def unmount(self, layer_id: str) -> None:
+        """Detach the mount, and remove the mount point as containers/storage does."""
+        target = self.mount_point(layer_id)
+        mounts.unmount_if_mounted(target)
+        with contextlib.suppress(OSError):
+            os.rmdir(target)
+
+    def _bind_home(self) -> None:
+        if self.options.skip_mount_home or mounts.is_mount_point(self.home):
+            return
+        linux.mount(self.home, self.home, "", mounts.MS_BIND, "")
+        linux.mount("", self.home, "", mounts.MS_PRIVATE, "")
+
+    def release(self) -> None:
+        """Detach the bind mount of the home."""
+        if not self.options.skip_mount_home and mounts.is_mount_point(self.home):
+            mounts.unmount_if_mounted(self.home)
+
+    def status(self) -> list[tuple[str, str]]:
+        """The facts that `podman info` shows and that can be told without a trial mount."""
+        return [
+            ("Backing Filesystem", mounts.filesystem_type(self.home)),
+            ("Using metacopy", "true" if "metacopy=on" in self.options.mount_options else "false"),
+        ]
+
+    def _path(self, layer_id: str) -> str:
+        return os.path.join(self.home, layer_id)
+
+
+def _write(path: str, text: str) -> None:
+    files.write_atomic(path, text.encode(), mode=0o644, sync=True, sync_dir=False)
+
+
+def _read(path: str, *, missing: str | None = None) -> str:
+    try:
+        return files.read_text(path)
+    except FileError as error:
+        if missing is not None and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return missing
+        if error.errno == errno.ENOENT:
+            return ""
+        raise
