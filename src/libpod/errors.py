@@ -41,6 +41,9 @@
     ├── CommandError                command, status, output: a program failed
     │   ├── CommandNotFound
     │   └── CommandTimeout
+    ├── OCIRuntimeError             runc, crun or conmon refused or failed
+    │   ├── OCIRuntimeNotFound      the command does not exist in the container
+    │   └── OCIRuntimePermissionDenied  the command cannot be invoked
     ├── RefreshRefused              the boot refresh could do harm: reason
     ├── NotSupported                this host, build or version cannot do it
     └── InternalError               a rule of our own was broken
@@ -331,6 +334,18 @@ class CommandNotFound(CommandError):
 
 class CommandTimeout(CommandError):
     """The program did not finish in time and was killed."""
+
+
+class OCIRuntimeError(LibpodError):
+    """The OCI runtime, or conmon in front of it, refused or failed; the message is its own text."""
+
+
+class OCIRuntimeNotFound(OCIRuntimeError):
+    """The command to run does not exist in the container."""
+
+
+class OCIRuntimePermissionDenied(OCIRuntimeError):
+    """The command to run exists in the container and cannot be invoked."""
 
 
 class RefreshRefused(LibpodError):

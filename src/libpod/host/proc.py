@@ -126,6 +126,27 @@ def _split_arguments(raw: bytes) -> list[str]:
 # ---------------------------------------------------------------- mounts
 
 
+def descendants(pid: int) -> list[int]:
+    """The children of a process, their children, and so on (proc(5), task/TID/children)."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        children = _children(waiting.pop())
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    directory = f"{PROCESS_DIRECTORY}/{pid}/task"
+    try:
+        lists = [files.read_bytes(f"{directory}/{thread}/children") for thread in os.listdir(directory)]
+    except (OSError, FileError):
+        # It has ended meanwhile.
+        return []
+    return [int(number) for line in lists for number in line.split()]
+
+
 class Mount(NamedTuple):
     """One line of /proc/self/mountinfo."""
 
