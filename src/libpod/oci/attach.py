@@ -1,0 +1,99 @@
+"""The attach socket of conmon: a container's standard streams.
+
+A SOCK_SEQPACKET socket in the bundle. Packets from conmon begin with a byte, 2 for stdout (and for all output
+of a terminal) and 3 for stderr, and carry at most 8192 bytes; what we send is the standard input as it is.
+An empty packet is the end. Output from before the connection is only in the log (conmon 2.1.6, measured).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from libpod.errors import FileError, InvalidState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKET_SIZE = 8193
+STDOUT, STDERR = 1, 2
+_STREAMS = {2: STDOUT, 3: STDERR}
+# sockaddr_un holds 108 bytes; a longer path is reached through the directory's descriptor.
+_MAXIMUM_PATH = 107
+
+
+class Output(NamedTuple):
+    """What the container wrote to a *stream* (1 or 2)."""
+
+    stream: int
+    data: bytes
+
+
+class AttachSocket:
+    """A connection to the container whose attach socket is at *path*. InvalidState if nobody listens."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        try:
+            _connect(self._socket, path)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise InvalidState(
+                f"{path}: nobody serves this container's streams", hint="is the container running?"
+            ) from error
+        except OSError as error:
+            self._socket.close()
+            raise FileError("connect to", path, error) from error
+
+    def fileno(self) -> int:
+        """For select and poll."""
+        return self._socket.fileno()
+
+    def receive(self) -> Output | None:
+        """The next piece of output, waiting for it; None at the end."""
+        packet = self._socket.recv(PACKET_SIZE)
+        if not packet:
+            return None
+        return Output(_STREAMS.get(packet[0], STDOUT), packet[1:])
+
+    def outputs(self) -> Iterator[Output]:
+        """All output until the end."""
+        while True:
+            output = self.receive()
+            if output is None:
+                return
+            yield output
+
+    def send(self, data: bytes) -> None:
+        """Give *data* to the container's standard input."""
+        view = memoryview(data)
+        while view:
+            view = view[self._socket.send(view[: PACKET_SIZE - 1]) :]
+
+    def end_input(self) -> None:
+        """The container's standard input ends here."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give up the connection; the container goes on."""
+        self._socket.close()
+
+    def __enter__(self) -> AttachSocket:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _connect(connection: socket.socket, path: str) -> None:
+    if len(os.fsencode(path)) <= _MAXIMUM_PATH:
+        connection.connect(path)
+        return
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
+    finally:
+        os.close(directory)
