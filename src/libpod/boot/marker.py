@@ -1,0 +1,485 @@
+"""The marks that say which boot a store was refreshed in, and the lock that guards them.
+
+In the runtime directory (lost at a reboot where it is on a tmpfs)::
+
+    <tmp_dir>/            0751
+        alive.lck         0644  fcntl write lock, held from before any database is opened until alive is
+                                there; Podman waits for it at every start
+        alive             0644  exactly the boot ID and a newline, written last. Podman 4 looks only whether
+                                it exists and leaves it empty; Podman 5 refuses any other content
+        refresh.pending   0600  this boot's refresh was begun: its boot ID, and the lock numbers that others
+                                had allocated before. Removed after alive is written
+        refresh.json      0600  the last report
+
+Beside the database (survives a reboot)::
+
+    boot-record.json      0600  the last finished refresh: boot ID, machine ID, runtime directory, run root,
+                                database, session, PID namespace
+
+This module is loaded by every start: it imports nothing that costs time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from libpod import failpoints
+from libpod.errors import DecodeError, FileError, LockTimeout
+from libpod.host import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Final
+
+ALIVE: Final = "alive"
+LOCK: Final = "alive.lck"
+PENDING: Final = "refresh.pending"
+REPORT: Final = "refresh.json"
+RECORD: Final = "boot-record.json"
+RECORD_VERSION: Final = 1
+
+TMP_DIR_MODE: Final = 0o751
+ALIVE_MODE: Final = 0o644
+LOCK_MODE: Final = 0o644
+RECORD_MODE: Final = 0o600
+
+MESSAGE_AFTER: Final = 2.0
+"""Seconds of waiting for the lock until somebody is told."""
+GIVE_UP_AFTER: Final = 120.0
+"""Seconds of waiting for the lock until `LockTimeout`; a refresh of thousands of containers ends sooner."""
+_POLL: Final = 0.02
+
+# No file here is longer than a few hundred bytes, but for the lock numbers in refresh.pending.
+_LIMIT: Final = 1 << 20
+
+_INIT_STATUS: Final = "/proc/1/stat"
+_PID_NAMESPACE: Final = "/proc/self/ns/pid"
+_JOURNAL_INVOCATION: Final = "/run/systemd/units/invocation:systemd-journald.service"
+
+
+# ---------------------------------------------------------------- the lock
+
+
+class BootLock:
+    """The lock on `<tmp_dir>/alive.lck`; a context manager.
+
+    With *create* the directory (0751) and the file (0644) are made where they are missing, and the lock
+    excludes everybody. Without, nothing is made or changed: a lock file that is missing leaves nothing to
+    lock, and the lock is shared, which waits for a refresh and lets other readers in.
+    *on_wait* gets one line for people, with the holder, after MESSAGE_AFTER seconds.
+    Raises `LockTimeout` after *timeout* seconds and `FileError`.
+    """
+
+    def __init__(
+        self,
+        tmp_dir: str,
+        *,
+        create: bool = True,
+        timeout: float = GIVE_UP_AFTER,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        self.tmp_dir = tmp_dir
+        self.path = os.path.join(tmp_dir, LOCK)
+        self.create = create
+        self.timeout = timeout
+        self.on_wait = on_wait
+        self.made: list[str] = []
+        """Which of the directory and the file were not there before."""
+        self._descriptor = -1
+
+    @property
+    def held(self) -> bool:
+        """Whether there is a lock to speak of: without *create* a missing file leaves none."""
+        return self._descriptor >= 0
+
+    def __enter__(self) -> BootLock:
+        self._descriptor = self._open_new() if self.create else self._open_old()
+        try:
+            if self.held:
+                self._wait()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _open_new(self) -> int:
+        if files.make_directory(self.tmp_dir, TMP_DIR_MODE):
+            self.made.append(self.tmp_dir)
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _lock_file_error(self.path, error) from error
+        try:
+            descriptor = os.open(self.path, flags | os.O_CREAT, LOCK_MODE)
+            os.fchmod(descriptor, LOCK_MODE)
+        except OSError as error:
+            raise _lock_file_error(self.path, error) from error
+        self.made.append(self.path)
+        return descriptor
+
+    def _open_old(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return -1
+        except OSError as error:
+            raise _lock_file_error(self.path, error) from error
+
+    def _wait(self) -> None:
+        started = time.monotonic()
+        told = False
+        while not files.record_lock(self._descriptor, exclusive=self.create, wait=False):
+            waited = time.monotonic() - started
+            if waited >= self.timeout:
+                raise self._timeout_error()
+            if waited >= MESSAGE_AFTER and not told and self.on_wait is not None:
+                self.on_wait(
+                    f"waiting for {self._holder()} to release {self.path} ({self.timeout:.0f} s at most)"
+                )
+                told = True
+            time.sleep(_POLL)
+
+    def _holder(self) -> str:
+        process = files.record_lock_holder(self._descriptor)
+        if process is None:
+            return "another process"
+        return f"process {process}{_command_name(process)}"
+
+    def _timeout_error(self) -> LockTimeout:
+        holder = self._holder()
+        return LockTimeout(
+            f"{self.path} is still locked by {holder} after {self.timeout:.0f} s",
+            holder=holder,
+            hint="another libpod or podman is starting or refreshing; see what it waits for, or end it",
+        )
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _command_name(process: int) -> str:
+    try:
+        return f" ({files.read_bytes(f'/proc/{process}/comm').decode('utf-8', 'replace').strip()})"
+    except FileError:
+        return ""
+
+
+def _lock_file_error(path: str, error: OSError) -> FileError:
+    hint = None
+    if error.errno == errno.ELOOP:
+        hint = f"{path} is a symbolic link that somebody placed there: remove it"
+    elif error.errno == errno.EISDIR:
+        hint = f"{path} is a directory: remove it"
+    return FileError("open lock file", path, error, hint=hint)
+
+
+# ---------------------------------------------------------------- alive
+
+
+class Alive:
+    """What the alive file holds, and when it was last changed (seconds since 1970)."""
+
+    __slots__ = ("changed", "text")
+
+    def __init__(self, text: str, changed: float) -> None:
+        self.text = text
+        self.changed = changed
+
+
+def read_alive(tmp_dir: str) -> Alive | None:
+    """The alive file of *tmp_dir*, or None where there is none.
+
+    Only its first line counts; bytes that are no text become replacement characters, which no boot ID has.
+    """
+    path = os.path.join(tmp_dir, ALIVE)
+    found = _read(path)
+    if found is None:
+        return None
+    return Alive(found[0].decode("utf-8", "replace").removesuffix("\n"), found[1])
+
+
+def write_alive(tmp_dir: str, boot_id: str | None) -> str:
+    """Write the alive file, the last step; returns its path.
+
+    Without a boot ID it is left empty, as Podman 4 does: Podman 5 accepts that too. It is not flushed: after
+    a power cut it is of an earlier boot, whatever it holds.
+    """
+    path = os.path.join(tmp_dir, ALIVE)
+    failpoints.reach("marker.alive")
+    data = b"" if boot_id is None else boot_id.encode() + b"\n"
+    files.write_atomic(path, data, mode=ALIVE_MODE, sync=False, sync_dir=False)
+    return path
+
+
+def _read(path: str) -> tuple[bytes, float] | None:
+    """Contents and change time of a small regular file; None where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError("read", path, error) from error
+    try:
+        return os.read(descriptor, _LIMIT), os.fstat(descriptor).st_ctime
+    except OSError as error:
+        raise FileError("read", path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+# ---------------------------------------------------------------- the boot record
+
+
+class BootRecord:
+    """What the last finished refresh wrote beside the database. None: it could not be told then."""
+
+    __slots__ = ("boot_id", "database", "machine_id", "pid_namespace", "run_root", "session", "tmp_dir")
+
+    def __init__(
+        self,
+        *,
+        boot_id: str | None,
+        machine_id: str | None,
+        tmp_dir: str,
+        run_root: str,
+        database: str,
+        session: str | None = None,
+        pid_namespace: int | None = None,
+    ) -> None:
+        self.boot_id = boot_id
+        self.machine_id = machine_id
+        self.tmp_dir = tmp_dir
+        self.run_root = run_root
+        self.database = database
+        self.session = session
+        self.pid_namespace = pid_namespace
+
+    def as_dict(self) -> dict[str, object]:
+        """What the file holds."""
+        return {"version": RECORD_VERSION} | {name: getattr(self, name) for name in self.__slots__}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BootRecord) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"BootRecord({self.as_dict()!r})"
+
+
+def record_path(database: str) -> str:
+    """Where the boot record of the database at *database* is."""
+    return os.path.join(os.path.dirname(database), RECORD)
+
+
+def read_record(path: str) -> BootRecord | None:
+    """The boot record at *path*, or None where there is none.
+
+    Raises DecodeError where it cannot be understood, and FileError where it cannot be read.
+    """
+    found = _read(path)
+    if found is None:
+        return None
+    return _decode_record(_load_object(found[0], path), path)
+
+
+def _decode_record(value: dict[str, object], path: str) -> BootRecord:
+    if value.get("version") != RECORD_VERSION:
+        raise DecodeError(
+            f"{path}: version: expected {RECORD_VERSION}, found {value.get('version')!r}",
+            source=path,
+            key="version",
+        )
+    namespace = value.get("pid_namespace")
+    if namespace is not None and not isinstance(namespace, int):
+        raise _wrong(path, "pid_namespace", namespace)
+    return BootRecord(
+        boot_id=_optional_text(value, "boot_id", path),
+        machine_id=_optional_text(value, "machine_id", path),
+        tmp_dir=_text(value, "tmp_dir", path),
+        run_root=_text(value, "run_root", path),
+        database=_text(value, "database", path),
+        session=_optional_text(value, "session", path),
+        pid_namespace=namespace,
+    )
+
+
+def write_record(path: str, record: BootRecord) -> None:
+    """Write the boot record, flushed, name included."""
+    import json
+
+    failpoints.reach("marker.record")
+    data = json.dumps(record.as_dict(), indent=1).encode() + b"\n"
+    files.write_atomic(path, data, mode=RECORD_MODE)
+
+
+def _load_object(data: bytes, path: str) -> dict[str, object]:
+    import json
+
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise DecodeError(f"{path}: not JSON: {error}", source=path) from error
+    if not isinstance(value, dict):
+        raise DecodeError(f"{path}: expected a JSON object", source=path)
+    return value
+
+
+def _text(value: dict[str, object], key: str, path: str) -> str:
+    found = value.get(key)
+    if not isinstance(found, str):
+        raise _wrong(path, key, found)
+    return found
+
+
+def _optional_text(value: dict[str, object], key: str, path: str) -> str | None:
+    return None if value.get(key) is None else _text(value, key, path)
+
+
+def _wrong(path: str, key: str, found: object) -> DecodeError:
+    return DecodeError(f"{path}: {key}: unexpected value {found!r}", source=path, key=key)
+
+
+# ---------------------------------------------------------------- a refresh that was begun
+
+
+def read_pending(tmp_dir: str, boot_id: str | None) -> set[int] | None:
+    """The lock numbers that others had allocated when a refresh of this boot was begun.
+
+    None where none was begun, or where it was begun in another boot. A file that cannot be understood was not
+    written completely, and nothing was done after it: None as well.
+    """
+    path = os.path.join(tmp_dir, PENDING)
+    found = _read(path)
+    if found is None:
+        return None
+    try:
+        value = _load_object(found[0], path)
+    except DecodeError:
+        return None
+    others = value.get("locks_of_others")
+    if value.get("boot_id") != boot_id or not isinstance(others, list):
+        return None
+    return {number for number in others if isinstance(number, int)}
+
+
+def write_pending(tmp_dir: str, boot_id: str | None, locks_of_others: Iterable[int]) -> None:
+    """Note that this boot's refresh begins. Not flushed: a power cut ends the boot that it speaks of."""
+    import json
+
+    failpoints.reach("marker.pending")
+    value = {"boot_id": boot_id, "locks_of_others": sorted(locks_of_others)}
+    path = os.path.join(tmp_dir, PENDING)
+    files.write_atomic(path, json.dumps(value).encode() + b"\n", sync=False, sync_dir=False)
+
+
+def remove_pending(tmp_dir: str) -> None:
+    """The refresh is finished."""
+    failpoints.reach("marker.finished")
+    files.remove_file(os.path.join(tmp_dir, PENDING))
+
+
+# ---------------------------------------------------------------- this boot
+
+
+def session() -> str | None:
+    """A text that changes when user space is started again without the kernel, or None.
+
+    When an outer container is restarted its first process is another one, so its start time (proc(5), field
+    22 of /proc/PID/stat, clock ticks since the kernel started) differs. `systemctl soft-reboot` keeps PID 1
+    and /run, but every service gets a new invocation ID, and systemd keeps the ID of each running service as
+    a symlink in /run/systemd/units. That of the journal may change without a soft reboot: a change only means
+    that a closer look is due.
+    """
+    try:
+        status = files.read_bytes(_INIT_STATUS)
+    except FileError:
+        return None
+    # The command name, field 2, may hold anything, a parenthesis included.
+    fields = status.rpartition(b")")[2].split()
+    if len(fields) < 20:
+        return None
+    try:
+        invocation = os.readlink(_JOURNAL_INVOCATION)
+    except OSError:
+        invocation = ""
+    return f"{fields[19].decode('ascii', 'replace')} {invocation}".strip()
+
+
+def system_start() -> float | None:
+    """When the first process of our PID namespace started, in seconds since 1970; on a host, the boot.
+
+    It is a second early at most, as the kernel rounds its start down, and never late.
+    """
+    kernel, current = files.boot_time(), session()
+    if kernel is None or current is None:
+        return kernel
+    return kernel + int(current.split()[0]) / os.sysconf("SC_CLK_TCK")
+
+
+def pid_namespace() -> int | None:
+    """The inode of our PID namespace (namespaces(7)), or None."""
+    try:
+        return os.stat(_PID_NAMESPACE).st_ino
+    except OSError:
+        return None
+
+
+# ---------------------------------------------------------------- is this boot done
+
+
+def finished(
+    record_paths: Iterable[str],
+    tmp_dir: str | None,
+    *,
+    on_wait: Callable[[str], None] | None = None,
+    timeout: float = GIVE_UP_AFTER,
+) -> BootRecord | None:
+    """The boot record, when it and the alive file say beyond doubt that this boot's refresh is done.
+
+    *record_paths* are the places beside which a database may be; *tmp_dir* is the runtime directory that the
+    user asked for, or None. None as answer means that a closer look is due, not that a refresh is. Nothing
+    is made or changed, and no database is opened.
+    """
+    record = _only_record(record_paths)
+    if record is None or record.boot_id is None or record.session is None:
+        return None
+    if tmp_dir is not None and not files.same_file(tmp_dir, record.tmp_dir):
+        return None
+    with BootLock(record.tmp_dir, create=False, timeout=timeout, on_wait=on_wait) as lock:
+        alive = read_alive(record.tmp_dir)
+        if not lock.held or alive is None or alive.text != record.boot_id:
+            return None
+    if record.boot_id != files.boot_id() or record.machine_id != files.machine_id():
+        return None
+    return record if record.session == session() else None
+
+
+def _only_record(paths: Iterable[str]) -> BootRecord | None:
+    """The one record whose database exists. With two, somebody else must choose."""
+    found = None
+    for path in dict.fromkeys(paths):
+        try:
+            record = read_record(path)
+        except DecodeError:
+            return None
+        if record is None or not os.path.exists(record.database):
+            continue
+        if found is not None:
+            return None
+        found = record
+    return found
