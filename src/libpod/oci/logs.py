@@ -7,7 +7,7 @@ A line of the file is `<time> <stdout|stderr> <F|P> <text>`: F ends a line of th
 from __future__ import annotations
 
 import collections
-import datetime
+import datetime as dt
 import os
 import re
 import time
@@ -77,9 +77,9 @@ def parse_time(text: str, now: float | None = None) -> float:
 
 
 def timestamp(text: str) -> float:
-    """Seconds since 1970 of an RFC 3339 time with up to nine digits of a fraction. ValueError if it is none."""
+    """Seconds since 1970 of an RFC 3339 time with up to nine digits of a fraction; else ValueError."""
     # datetime takes at most six digits.
-    return datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
+    return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
 
 
 def read(
