@@ -17,17 +17,28 @@ MS_RDONLY: Final = 0x1
 MS_NOSUID: Final = 0x2
 MS_NODEV: Final = 0x4
 MS_NOEXEC: Final = 0x8
+MS_SYNCHRONOUS: Final = 0x10
 MS_REMOUNT: Final = 0x20
+MS_NOATIME: Final = 0x400
+MS_NODIRATIME: Final = 0x800
 MS_BIND: Final = 0x1000
 MS_MOVE: Final = 0x2000
 MS_REC: Final = 0x4000
 MS_PRIVATE: Final = 0x40000
 MS_SLAVE: Final = 0x80000
 MS_SHARED: Final = 0x100000
+MS_RELATIME: Final = 0x200000
+MS_STRICTATIME: Final = 0x1000000
 MNT_DETACH: Final = 0x2
 UMOUNT_NOFOLLOW: Final = 0x8
 
+# openat2(2); the number is the same on every architecture.
+_SYS_OPENAT2: Final = 437
+_RESOLVE_NO_MAGICLINKS: Final = 0x02
+_RESOLVE_IN_ROOT: Final = 0x10
+
 # clone(2).
+CLONE_FS: Final = 0x00000200
 CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
@@ -75,6 +86,25 @@ def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str 
 def unmount(target: str, flags: int = 0) -> None:
     """umount2(2). FileError naming *target* if it fails."""
     _check(_library.umount2(os.fsencode(target), ctypes.c_int(flags)), "unmount", target)
+
+
+def open_in_root(directory: int, path: str, flags: int) -> int:
+    """openat2(2) with RESOLVE_IN_ROOT: *path* and all links in it are resolved with *directory* as `/`.
+
+    Returns the descriptor. OSError if it fails.
+    """
+    how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    result = _library.syscall(
+        ctypes.c_long(_SYS_OPENAT2),
+        ctypes.c_int(directory),
+        ctypes.c_char_p(os.fsencode(path)),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    return int(result)
 
 
 def unshare(flags: int) -> None:

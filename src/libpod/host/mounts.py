@@ -13,45 +13,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# mount(2), linux/mount.h
-MS_RDONLY = 0x1
-MS_NOSUID = 0x2
-MS_NODEV = 0x4
-MS_NOEXEC = 0x8
-MS_SYNCHRONOUS = 0x10
-MS_REMOUNT = 0x20
-MS_NOATIME = 0x400
-MS_NODIRATIME = 0x800
-MS_BIND = 0x1000
-MS_REC = 0x4000
-MS_PRIVATE = 0x40000
-MS_SLAVE = 0x80000
-MS_SHARED = 0x100000
-MS_RELATIME = 0x200000
-MS_STRICTATIME = 0x1000000
-MNT_DETACH = 0x2
-UMOUNT_NOFOLLOW = 0x8
-CLONE_FS = 0x200
-
 # What mount(8) calls each flag, and whether the word sets or clears it.
 _FLAG_WORDS = {
-    "ro": (MS_RDONLY, True),
-    "rw": (MS_RDONLY, False),
-    "nosuid": (MS_NOSUID, True),
-    "suid": (MS_NOSUID, False),
-    "nodev": (MS_NODEV, True),
-    "dev": (MS_NODEV, False),
-    "noexec": (MS_NOEXEC, True),
-    "exec": (MS_NOEXEC, False),
-    "sync": (MS_SYNCHRONOUS, True),
-    "async": (MS_SYNCHRONOUS, False),
-    "noatime": (MS_NOATIME, True),
-    "atime": (MS_NOATIME, False),
-    "nodiratime": (MS_NODIRATIME, True),
-    "diratime": (MS_NODIRATIME, False),
-    "relatime": (MS_RELATIME, True),
-    "norelatime": (MS_RELATIME, False),
-    "strictatime": (MS_STRICTATIME, True),
+    "ro": (linux.MS_RDONLY, True),
+    "rw": (linux.MS_RDONLY, False),
+    "nosuid": (linux.MS_NOSUID, True),
+    "suid": (linux.MS_NOSUID, False),
+    "nodev": (linux.MS_NODEV, True),
+    "dev": (linux.MS_NODEV, False),
+    "noexec": (linux.MS_NOEXEC, True),
+    "exec": (linux.MS_NOEXEC, False),
+    "sync": (linux.MS_SYNCHRONOUS, True),
+    "async": (linux.MS_SYNCHRONOUS, False),
+    "noatime": (linux.MS_NOATIME, True),
+    "atime": (linux.MS_NOATIME, False),
+    "nodiratime": (linux.MS_NODIRATIME, True),
+    "diratime": (linux.MS_NODIRATIME, False),
+    "relatime": (linux.MS_RELATIME, True),
+    "norelatime": (linux.MS_RELATIME, False),
+    "strictatime": (linux.MS_STRICTATIME, True),
 }
 
 
@@ -106,7 +86,7 @@ def filesystem_type(path: str) -> str:
 def unmount_if_mounted(path: str) -> bool:
     """Detach what is mounted at *path*; False if nothing was. It goes when its last user does."""
     try:
-        linux.unmount(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+        linux.unmount(path, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)
     except FileError as error:
         if error.errno in (errno.EINVAL, errno.ENOENT):
             return False
@@ -117,13 +97,13 @@ def unmount_if_mounted(path: str) -> bool:
 def mount_relative(directory: str, source: str, target: str, kind: str, flags: int, data: str) -> None:
     """mount(2) with *directory* as the working directory, for paths in *data* that are relative to it.
 
-    A thread of its own changes its working directory, and only its own (unshare CLONE_FS).
+    A thread of its own changes its working directory, and only its own (unshare linux.CLONE_FS).
     """
     failure: list[BaseException] = []
 
     def work() -> None:
         try:
-            linux.unshare(CLONE_FS)
+            linux.unshare(linux.CLONE_FS)
             os.chdir(directory)
             linux.mount(source, target, kind, flags, data)
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread

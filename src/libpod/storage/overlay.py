@@ -191,7 +191,7 @@ class OverlayDriver:
             self._run_mount_program(data, target)
             return
         if read_only:
-            mount_flags |= mounts.MS_RDONLY
+            mount_flags |= linux.MS_RDONLY
         if len(data) <= MAXIMUM_OPTIONS:
             linux.mount("overlay", target, "overlay", mount_flags, data)
             return
@@ -241,8 +241,8 @@ class OverlayDriver:
     def _bind_home(self) -> None:
         if self.options.skip_mount_home or mounts.is_mount_point(self.home):
             return
-        linux.mount(self.home, self.home, "", mounts.MS_BIND, "")
-        linux.mount("", self.home, "", mounts.MS_PRIVATE, "")
+        linux.mount(self.home, self.home, "", linux.MS_BIND, "")
+        linux.mount("", self.home, "", linux.MS_PRIVATE, "")
 
     def release(self) -> None:
         """Detach the bind mount of the home."""
