@@ -1,0 +1,206 @@
+"""Stores of real Podman in a Machine: made, rebooted, refreshed by our program and used again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.lab.machine import PODS, CommandFailedError, Machine, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCE = REPOSITORY / "src"
+IMAGE = "localhost/bb:latest"
+APPLETS = ("sh", "sleep", "cat", "echo", "ls", "true", "false", "touch", "ps", "mount", "id", "test")
+# Without CAP_SYS_RESOURCE Podman's own default limits fail; crun refuses a hybrid cgroup hierarchy.
+CONTAINERS_CONF = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+"""
+POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
+
+
+class Store:
+    """One Podman store in a machine, and the two programs that use it: `podman(...)` and `libpod(...)`.
+
+    The store is at the same paths in every machine, so the disk of one can be copied to another.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        lock_type: str = "file",
+        python: str = sys.executable,
+        root: str = "/srv/store",
+        run_root: str = "/run/store",
+        tmp_dir: str = "/run/libpod-store",
+        options: tuple[str, ...] = (),
+        podman_options: tuple[str, ...] = (),
+    ) -> None:
+        self.machine = machine
+        self.lock_type = lock_type
+        self.python = python
+        self.root = root
+        self.run_root = run_root
+        self.tmp_dir = tmp_dir
+        self.options = options or ("--root", root, "--runroot", run_root, "--tmpdir", tmp_dir)
+        self.podman_options = podman_options
+        self.environment: dict[str, str] = {}
+        settings = machine.disk / "etc-containers"
+        (settings / "containers.conf").write_text(f'{CONTAINERS_CONF}lock_type = "{lock_type}"\n')
+        (settings / "policy.json").write_text(POLICY)
+
+    # Files as the test sees them.
+
+    @property
+    def database(self) -> Path:
+        """The database on the disk, reachable with the machine off: BoltDB, or SQLite of Podman 5."""
+        sqlite = self.on_disk(f"{self.root}/db.sql")
+        return sqlite if sqlite.exists() else self.on_disk(f"{self.root}/libpod/bolt_state.db")
+
+    def on_disk(self, inside: str) -> Path:
+        """Return the file at *inside* (below /srv) on the machine's disk."""
+        assert inside.startswith("/srv/"), inside
+        return self.machine.disk / inside.removeprefix("/")
+
+    def path(self, inside: str) -> Path:
+        """Return the file at *inside* in the running machine."""
+        return self.machine.path(inside)
+
+    @property
+    def alive(self) -> Path:
+        """The alive file in the running machine."""
+        return self.path(f"{self.tmp_dir}/alive")
+
+    # Podman.
+
+    def podman(self, *arguments: str, check: bool = True, timeout: float = 120) -> Result:
+        """Run Podman on this store. With *check* it must succeed without a word on stderr."""
+        command = ["podman", *self.options, *self.podman_options, *arguments]
+        result = self.machine.run(command, check=False, environment=self.environment, timeout=timeout)
+        if check and (result.status != 0 or result.stderr):
+            raise CommandFailedError(result)
+        if arguments[:2] == ("pod", "create"):
+            with open(self.machine.disk / PODS, "a") as pods:
+                pods.write(result.stdout)
+        return result
+
+    def import_image(self) -> None:
+        """Put an image with busybox into the store."""
+        script = (
+            'd=$(mktemp -d) && mkdir -p "$d/bin" "$d/etc" "$d/tmp" "$d/dev" "$d/proc" "$d/sys" "$d/data"'
+            ' && cp /bin/busybox "$d/bin/" && echo root:x:0:0::/:/bin/sh > "$d/etc/passwd"'
+            ' && echo root:x:0: > "$d/etc/group"'
+            f' && for a in {" ".join(APPLETS)}; do ln -s busybox "$d/bin/$a"; done'
+            ' && tar -C "$d" -c . | "$@" && rm -r "$d"'
+        )
+        command = ["podman", *self.options, *self.podman_options, "import", "--quiet", "-", IMAGE]
+        self.machine.run(["sh", "-c", script, "sh", *command], environment=self.environment)
+
+    def run(self, name: str, *options: str, command: tuple[str, ...] = ("sleep", "100000")) -> str:
+        """Start a container in the background and return its ID; no network unless *options* say so."""
+        network = () if any(option.startswith(("--net", "--pod")) for option in options) else ("--net=none",)
+        result = self.podman("run", "-d", "--name", name, *network, *options, IMAGE, *command)
+        return result.stdout.strip()
+
+    def create(self, name: str, *options: str, command: tuple[str, ...] = ("sleep", "100000")) -> str:
+        """Create a container without starting it and return its ID."""
+        network = () if any(option.startswith(("--net", "--pod")) for option in options) else ("--net=none",)
+        result = self.podman("create", "--name", name, *network, *options, IMAGE, *command)
+        return result.stdout.strip()
+
+    def states(self) -> dict[str, str]:
+        """Return what `podman ps -a` says: the state of each container by its name."""
+        listing = json.loads(self.podman("ps", "-a", "--format", "json").stdout)
+        return {entry["Names"][0]: entry["State"] for entry in listing}
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return what `podman inspect` says of one container."""
+        found = json.loads(self.podman("inspect", name).stdout)
+        assert isinstance(found[0], dict)
+        return found[0]
+
+    def pid(self, name: str) -> int:
+        """Return the PID of a container's first process, as Podman knows it; 0 when it does not run."""
+        return int(self.inspect(name)["State"]["Pid"])
+
+    def allocated_locks(self) -> set[int]:
+        """Return the numbers of the lock files, for a store with `lock_type = "file"`."""
+        return {int(path.name) for path in self.path(f"{self.tmp_dir}/locks").iterdir()}
+
+    # Our program.
+
+    def libpod_command(self, *arguments: str) -> list[str]:
+        """Return the command line of our program on this store."""
+        return [self.python, "-m", "libpod", *self.options, *arguments]
+
+    @property
+    def libpod_environment(self) -> dict[str, str]:
+        """What our program needs in its environment: where its source is, and no bytecode files beside it."""
+        return {**self.environment, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def libpod(
+        self,
+        *arguments: str,
+        check: bool = True,
+        before: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 120,
+    ) -> Result:
+        """Run our program on this store. *before* stands before it on the command line: strace."""
+        return self.machine.run(
+            [*before, *self.libpod_command(*arguments)],
+            check=check,
+            environment={**self.libpod_environment, **(environment or {})},
+            timeout=timeout,
+        )
+
+    def refresh(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Refresh with our program and return its report; the exit status must be *status*."""
+        result = self.libpod("refresh", *arguments, "--format", "json", check=False)
+        if result.status != status:
+            raise CommandFailedError(result)
+        report = json.loads(result.stdout)
+        assert isinstance(report, dict)
+        return report
+
+    # What happens to a host.
+
+    def reboot(self) -> None:
+        """Lose every process, mount and per-boot directory; the next boot has a new boot ID."""
+        self.machine.reboot()
+
+    def remove_alive(self) -> None:
+        """Lose the alive file while everything runs on."""
+        self.alive.unlink()
+
+    def remove_tmp_dir(self) -> None:
+        """Lose the per-boot directory while everything runs on, as an ageing rule does it."""
+        shutil.rmtree(self.path(self.tmp_dir))
+
+    def process_lives(self, pid: int) -> bool:
+        """Tell whether process *pid* (in the machine's numbering) is there and no zombie."""
+        try:
+            text = self.path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def copy_disk(source: Path, target: Path) -> None:
+    """Copy the disk of a machine that is off, with owners, modes, times and device files."""
+    target.mkdir(parents=True, exist_ok=True)
+    status = os.spawnlp(os.P_WAIT, "cp", "cp", "-a", "--reflink=auto", f"{source}/.", str(target))
+    assert status == 0, f"cannot copy {source} to {target}"

@@ -1,0 +1,297 @@
+"""A store that Podman made goes through a reboot and our refresh; then Podman works on it as ever."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.lab import database
+from tests.lab.populate import NETWORKED, PODS, STATES, STATIC_IP, VOLUMES
+
+if TYPE_CHECKING:
+    from tests.lab.podman import Store
+    from tests.peer.conftest import MakeStore
+
+# The state as libpod stores it.
+RUNNING = 3
+
+
+def containers(store: Store) -> dict[str, database.Stored]:
+    """Return the stored containers by their names."""
+    return {stored.name: stored for stored in database.objects(store.database, "container").values()}
+
+
+def is_networked(store: Store) -> bool:
+    """Tell whether the store has the containers with a network; those of Podman 5 have none."""
+    return "with-network" in containers(store)
+
+
+def expected_states(store: Store) -> dict[str, str]:
+    """Return the state that Podman must give each container after the refresh."""
+    states = STATES if is_networked(store) else {k: v for k, v in STATES.items() if k not in NETWORKED}
+    return states | {name: "exited" for name in containers(store) if name.endswith("-infra")}
+
+
+def test_report_of_a_refresh(rebooted: Store) -> None:
+    total = len(containers(rebooted))
+    running = {
+        name for name, stored in containers(rebooted).items() if stored.state_json()["state"] == RUNNING
+    }
+    assert "running" in running, "the store must say that containers run, or the test shows nothing"
+    report = rebooted.refresh()
+    assert report["decision"] == "refresh"
+    assert report["boot_id"] == rebooted.machine.boot_id
+    assert report["previous_boot_id"] is None
+    assert report["dry_run"] is False
+    assert report["containers"]["total"] == total
+    assert report["containers"]["reset"] == total
+    assert report["containers"]["adopted"] == 0
+    assert report["containers"]["quarantined"] == []
+    assert (report["pods"]["total"], report["pods"]["quarantined"]) == (len(PODS), [])
+    assert (report["volumes"]["total"], report["volumes"]["quarantined"]) == (len(VOLUMES), [])
+    assert report["locks"] == {
+        "kind": rebooted.lock_type,
+        "allocated": total + len(PODS) + len(VOLUMES),
+        "renumbered": 0,
+    }
+    assert report["database"]["backend"] == ("sqlite" if rebooted.database.suffix == ".sql" else "boltdb")
+    assert report["database"]["path"].endswith(rebooted.database.name)
+    assert report["database"]["backup"]
+    assert rebooted.on_disk(report["database"]["backup"]).stat().st_mode & 0o777 == 0o600
+    assert sum(report["phases"].values()) <= report["seconds"]
+
+
+def test_alive_file_holds_the_boot_id(rebooted: Store) -> None:
+    rebooted.refresh()
+    assert rebooted.alive.read_text() == rebooted.machine.boot_id + "\n"
+    assert rebooted.alive.stat().st_mode & 0o777 == 0o644
+
+
+def test_last_report_is_kept(rebooted: Store) -> None:
+    report = rebooted.refresh()
+    assert json.loads(rebooted.path(f"{rebooted.tmp_dir}/refresh.json").read_text()) == report
+    assert json.loads(rebooted.libpod("refresh", "--last", "--format", "json").stdout) == report
+
+
+def test_podman_lists_every_container_as_not_running(rebooted: Store) -> None:
+    expected = expected_states(rebooted)
+    rebooted.refresh()
+    assert rebooted.states() == expected
+
+
+def test_podman_starts_everything_again(rebooted: Store) -> None:
+    rebooted.refresh()
+    for name in expected_states(rebooted):
+        rebooted.podman("start", name)
+    states = rebooted.states()
+    states.pop("exited")  # it ends at once, by itself
+    assert set(states.values()) == {"running"}
+    for name in states:
+        assert rebooted.process_lives(rebooted.pid(name)), name
+
+
+def test_podman_stops_and_removes_what_it_started(rebooted: Store) -> None:
+    rebooted.refresh()
+    names = [name for name in expected_states(rebooted) if name != "exited"]
+    for name in names:
+        rebooted.podman("start", name)
+    for name in names:
+        rebooted.podman("stop", "-t", "0", name)
+    rebooted.podman("pod", "rm", *PODS)
+    rebooted.podman("rm", "--all")
+    rebooted.podman("volume", "rm", *VOLUMES)
+    assert rebooted.states() == {}
+    assert database.lock_numbers(rebooted.database) == {}
+
+
+def test_podman_removes_without_starting(rebooted: Store) -> None:
+    rebooted.refresh()
+    rebooted.podman("pod", "rm", *PODS)
+    rebooted.podman("rm", "--all")
+    rebooted.podman("volume", "rm", *VOLUMES)
+    if rebooted.lock_type == "file":
+        assert rebooted.allocated_locks() == set()
+
+
+def test_new_objects_get_locks_of_their_own(rebooted: Store) -> None:
+    rebooted.refresh()
+    old = set(database.lock_numbers(rebooted.database).values())
+    rebooted.create("new", "-v", "new-volume:/data")
+    rebooted.podman("pod", "create", "--name", "new-pod", "--infra=false")
+    rebooted.run("newer", "--pod=new-pod", "--net=none")
+    numbers = database.lock_numbers(rebooted.database)
+    assert len(set(numbers.values())) == len(numbers), numbers
+    assert old < set(numbers.values())
+    if rebooted.lock_type == "file":
+        assert rebooted.allocated_locks() == set(numbers.values())
+    rebooted.podman("start", "new")
+
+
+def test_exit_codes_and_times_stay(rebooted: Store) -> None:
+    before = containers(rebooted)
+    rebooted.refresh()
+    after = containers(rebooted)
+    for name, stored in before.items():
+        for key in ("exitCode", "startedTime", "finishedTime", "exited", "oomKilled", "configPath"):
+            assert after[name].state_json().get(key) == stored.state_json().get(key), (name, key)
+        assert after[name].config == stored.config, name
+    assert rebooted.inspect("exited")["State"]["ExitCode"] == 3
+
+
+def test_volumes_keep_their_data(rebooted: Store) -> None:
+    rebooted.refresh()
+    rebooted.podman("start", "with-volumes")
+    rebooted.podman("start", "with-volumes-too")
+    assert rebooted.podman("exec", "with-volumes-too", "cat", "/data/file").stdout == "kept\nkept\n"
+    assert " /memory tmpfs " in rebooted.podman("exec", "with-volumes", "cat", "/proc/mounts").stdout
+
+
+def test_static_addresses_are_free_again(make_store: MakeStore) -> None:
+    """The lease of an address is on the disk. Nobody gave it back when the power failed."""
+    store = make_store(populated=True)
+    store.refresh()
+    store.podman("start", "with-network")
+    store.podman("start", "in-its-network")
+    settings = store.inspect("with-network")["NetworkSettings"]
+    assert settings["Networks"]["lab"]["IPAddress"] == STATIC_IP
+    assert list(settings["Ports"]) == ["80/tcp"]
+    store.podman("rm", "-f", "-t", "0", "in-its-network", "with-network")
+
+
+def test_leases_of_strangers_stay(make_store: MakeStore) -> None:
+    store = make_store(populated=True)
+    stranger = store.path("/var/lib/cni/networks/lab/10.90.0.200")
+    stranger.write_text("f" * 64 + "\r\neth0")
+    store.refresh()
+    assert stranger.exists()
+    assert not stranger.with_name(STATIC_IP).exists()
+
+
+def test_exec_sessions_are_gone(rebooted: Store) -> None:
+    sessions = containers(rebooted)["running"].state_json()["newExecSessions"]
+    assert len(sessions) == 1
+    rebooted.refresh()
+    assert rebooted.inspect("running")["ExecIDs"] == []
+    rebooted.podman("start", "running")
+    assert rebooted.podman("exec", "running", "echo", "hello").stdout == "hello\n"
+
+
+def test_dependencies_hold(rebooted: Store) -> None:
+    rebooted.refresh()
+    rebooted.podman("start", "needs-running")
+    assert rebooted.states()["running"] == "running"
+
+
+@pytest.mark.parametrize("pod", ["pod", "pod-without-infra"])
+def test_podman_starts_and_stops_pods(rebooted: Store, pod: str) -> None:
+    rebooted.refresh()
+    rebooted.podman("pod", "start", pod)
+    listing = json.loads(rebooted.podman("pod", "ps", "--format", "json").stdout)
+    assert {entry["Name"]: entry["Status"] for entry in listing}[pod] == "Running"
+    rebooted.podman("pod", "stop", "-t", "0", pod)
+    rebooted.podman("pod", "rm", pod)
+
+
+def test_second_refresh_finds_nothing_to_do(rebooted: Store) -> None:
+    rebooted.refresh()
+    before = rebooted.database.read_bytes()
+    report = rebooted.refresh()
+    assert report["decision"] == "noop"
+    assert report["actions"] == []
+    assert rebooted.database.read_bytes() == before
+
+
+def test_two_reboots(rebooted: Store) -> None:
+    first = rebooted.refresh()
+    rebooted.podman("start", "running")
+    rebooted.reboot()
+    report = rebooted.refresh()
+    assert report["decision"] == "refresh"
+    assert report["previous_boot_id"] == first["boot_id"]
+    assert rebooted.states() == expected_states(rebooted)
+    rebooted.podman("start", "running")
+
+
+def test_two_backups_are_kept(make_store: MakeStore) -> None:
+    store = make_store(populated=True)
+    backups = []
+    for _ in range(4):
+        backups.append(store.on_disk(store.refresh()["database"]["backup"]))
+        store.reboot()
+    assert [backup.exists() for backup in backups] == [False, False, True, True]
+
+
+def test_backup_is_the_database_before_the_refresh(rebooted: Store) -> None:
+    before = rebooted.database.read_bytes()
+    backup = rebooted.on_disk(rebooted.refresh()["database"]["backup"])
+    assert backup.read_bytes() == before
+
+
+def test_podman_came_first(rebooted: Store) -> None:
+    """Podman's own refresh of this boot counts; its alive file is empty (4.3) or holds the boot ID (5.4)."""
+    rebooted.podman("ps", "-q")
+    rebooted.podman("start", "running")
+    pid = rebooted.pid("running")
+    report = rebooted.refresh()
+    assert report["decision"] == "noop"
+    assert rebooted.pid("running") == pid
+    assert rebooted.process_lives(pid)
+
+
+@pytest.mark.parametrize("writer", ["us", "Podman"])
+def test_tmp_dir_that_outlives_the_reboot(make_store: MakeStore, writer: str) -> None:
+    """A runtime directory on a disk: its alive file is still there, of the boot before."""
+    store = make_store(tmp_dir="/srv/tmpdir")
+    store.run("running")
+    if writer == "us":
+        store.remove_tmp_dir()
+        assert store.refresh()["decision"] == "adopt"
+    assert store.alive.read_text() == (f"{store.machine.boot_id}\n" if writer == "us" else "")
+    store.reboot()
+    report = store.refresh()
+    assert report["decision"] == "refresh"
+    assert report["locks"] == {"kind": "file", "allocated": 1, "renumbered": 0}
+    assert store.states() == {"running": "exited"}
+    store.podman("start", "running")
+    store.create("new")
+    numbers = database.lock_numbers(store.database)
+    assert set(numbers.values()) == store.allocated_locks()
+
+
+def without_refresh_of_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what our refresh stores otherwise than Podman 4.3: what had run is exited, not created."""
+    return {key: value for key, value in state.items() if key != "state"}
+
+
+def test_stores_the_same_as_the_refresh_of_podman(make_store: MakeStore) -> None:
+    """Key by key, for containers, pods and volumes."""
+    ours, podmans = make_store(populated=True), make_store(populated=True)
+    ours.refresh()
+    podmans.podman("ps", "-q")
+    for kind in database.BUCKETS:
+        expected = database.objects(podmans.database, kind)
+        found = database.objects(ours.database, kind)
+        assert found.keys() == expected.keys()
+        for identifier, stored in found.items():
+            assert stored.config == expected[identifier].config
+            assert stored.netns == expected[identifier].netns
+            assert without_refresh_of_state(stored.state_json()) == without_refresh_of_state(
+                expected[identifier].state_json()
+            ), (kind, stored.name)
+
+
+def test_stores_the_same_as_the_refresh_of_podman_5(make_store: MakeStore) -> None:
+    """Key by key; Podman 5 removes a container that removes itself at its end, we leave it as exited."""
+    from tests.peer.conftest import PODMAN_5
+
+    ours, podmans = make_store(PODMAN_5, populated=True), make_store(PODMAN_5, populated=True)
+    ours.refresh()
+    podmans.podman("ps", "-q")
+    for kind in database.BUCKETS:
+        expected = database.objects(podmans.database, kind)
+        found = database.objects(ours.database, kind)
+        for identifier, stored in expected.items():
+            assert found[identifier].config == stored.config
+            assert found[identifier].state_json() == stored.state_json(), (kind, stored.name)

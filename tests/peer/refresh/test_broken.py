@@ -1,0 +1,199 @@
+"""Stores with broken objects: one broken object never stops the others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import database
+from tests.lab.populate import STATES
+from tests.peer.conftest import PODMAN_4, PODMAN_5
+
+if TYPE_CHECKING:
+    from tests.lab.podman import Store
+    from tests.peer.conftest import Kind, MakeStore
+
+BROKEN = {
+    "empty": b"",
+    "cut": b'{"state": 3, "conf',
+    "no object": b"[1, 2]",
+    "no text": b'{"state": "\xff\xfe"}',
+    "wrong type": b'{"state": "running", "pid": "many"}',
+    "deep": b'{"a":' * 100000,
+}
+
+
+@pytest.fixture(params=[PODMAN_4, PODMAN_5], ids=str)
+def populated(request: pytest.FixtureRequest, make_store: MakeStore) -> Store:
+    """A populated store after a reboot; the machine is on."""
+    kind: Kind = request.param
+    return make_store(kind, populated=True)
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken_state_is_quarantined(populated: Store, what: str) -> None:
+    identifier, _ = database.named(populated.database, "container", "running")
+    database.write(populated.database, "container", identifier, "state", BROKEN[what])
+    report = populated.refresh(status=1)
+    assert [entry["id"] for entry in report["containers"]["quarantined"]] == [identifier]
+    entry = report["containers"]["quarantined"][0]
+    assert entry["name"] == "running"
+    assert entry["error"]
+    total = report["containers"]["total"]
+    assert report["containers"]["reset"] == total - 1
+    assert database.objects(populated.database, "container")[identifier].state == BROKEN[what]
+    assert populated.alive.exists()
+    # The others are as they should be, and Podman goes on with them by name.
+    for name in ("created", "exited", "paused"):
+        assert populated.inspect(name)["State"]["Status"] == STATES[name]
+    populated.podman("start", "paused")
+    # The number of its lock stays taken.
+    number = database.objects(populated.database, "container")[identifier].lock_number
+    assert number in populated.allocated_locks()
+
+
+def test_quarantine_in_the_text_report(populated: Store) -> None:
+    identifier, _ = database.named(populated.database, "container", "running")
+    database.write(populated.database, "container", identifier, "state", BROKEN["cut"])
+    result = populated.libpod("refresh", check=False)
+    assert result.status == 1
+    output = result.stdout + result.stderr
+    assert "running" in output
+    assert identifier[:12] in output
+
+
+def test_broken_container_is_listed(populated: Store) -> None:
+    identifier, _ = database.named(populated.database, "container", "running")
+    database.write(populated.database, "container", identifier, "state", BROKEN["cut"])
+    populated.refresh(status=1)
+    result = populated.libpod("ps", "-a", "--format", "json", check=False)
+    listing = {entry["Id"]: entry for entry in json.loads(result.stdout)}
+    assert listing.keys() == database.objects(populated.database, "container").keys()
+    assert listing[identifier]["Names"] == ["running"]
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken_config_is_quarantined(make_store: MakeStore, what: str) -> None:
+    store = make_store(populated=True)
+    identifier, _ = database.named(store.database, "container", "created")
+    database.write(store.database, "container", identifier, "config", BROKEN[what])
+    report = store.refresh(status=1)
+    assert [entry["id"] for entry in report["containers"]["quarantined"]] == [identifier]
+    assert report["containers"]["quarantined"][0]["name"] == "created"
+    store.podman("start", "running")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("pod", "pod"), ("volume", "data")])
+def test_broken_pods_and_volumes_are_quarantined(populated: Store, kind: str, name: str) -> None:
+    identifier, _ = database.named(populated.database, kind, name)
+    database.write(populated.database, kind, identifier, "config", BROKEN["cut"])
+    report = populated.refresh(status=1)
+    quarantined = report[f"{kind}s"]["quarantined"]
+    assert [entry["name"] for entry in quarantined] == [name]
+    populated.podman("start", "running")
+
+
+def test_missing_state_is_quarantined(make_store: MakeStore) -> None:
+    """What a full disk left behind: a container bucket without a state."""
+    from libpod import boltdb
+
+    store = make_store(populated=True)
+    identifier, _ = database.named(store.database, "container", "created")
+    engine = boltdb.Database.open(str(store.database), create=False, timeout=30)
+    with engine.update() as transaction:
+        parent = transaction.bucket(b"ctr")
+        assert parent is not None
+        bucket = parent.bucket(identifier.encode())
+        assert bucket is not None
+        bucket.delete(b"state")
+    engine.close()
+    report = store.refresh(status=1)
+    assert [entry["name"] for entry in report["containers"]["quarantined"]] == ["created"]
+    store.podman("start", "running")
+
+
+def test_shared_lock_numbers_are_renumbered(populated: Store) -> None:
+    number = database.named(populated.database, "container", "running")[1].lock_number
+    for kind, name in (("container", "paused"), ("container", "exited"), ("volume", "data"), ("pod", "pod")):
+        identifier, _ = database.named(populated.database, kind, name)
+        database.change(populated.database, kind, identifier, "config", lockID=number)
+    before = database.lock_numbers(populated.database)
+    report = populated.refresh()
+    assert report["locks"]["renumbered"] == 4
+    after = database.lock_numbers(populated.database)
+    assert len(set(after.values())) == len(after)
+    assert len([key for key in before if before[key] != after[key]]) == 4
+    assert populated.allocated_locks() == set(after.values())
+    for name in ("running", "paused", "with-volumes", "in-pod"):
+        populated.podman("start", name)
+
+
+def test_lock_number_that_does_not_exist(populated: Store) -> None:
+    """The store was made with more locks than there are now."""
+    identifier, _ = database.named(populated.database, "container", "running")
+    database.change(populated.database, "container", identifier, "config", lockID=4_000_000)
+    report = populated.refresh()
+    assert report["locks"]["renumbered"] == 1
+    populated.podman("start", "running")
+
+
+def test_dangling_names_are_dropped(make_store: MakeStore) -> None:
+    """A registered ID without a container: podman would fail on every listing."""
+    from libpod import boltdb
+
+    store = make_store(populated=True)
+    engine = boltdb.Database.open(str(store.database), create=False, timeout=30)
+    with engine.update() as transaction:
+        for bucket, key, value in (
+            (b"id-registry", b"d" * 64, b"ghost"),
+            (b"name-registry", b"ghost", b"d" * 64),
+        ):
+            found = transaction.bucket(bucket)
+            assert found is not None
+            found.put(key, value)
+    engine.close()
+    store.refresh()
+    store.podman("ps", "-a")
+    store.create("ghost")
+
+
+def test_stale_mount_counts(populated: Store) -> None:
+    """The run root is on a disk, and its counts speak of file systems that the reboot took away."""
+    directory = f"{populated.run_root}/overlay-layers"
+    populated.machine.run(["mkdir", "-p", directory])
+    layer = json.loads(populated.on_disk(f"{populated.root}/overlay-containers/containers.json").read_text())[
+        0
+    ]["layer"]
+    path = f"{populated.root}/overlay/{layer}/merged"
+    populated.path(f"{directory}/mountpoints.json").write_text(
+        json.dumps([{"id": layer, "path": path, "count": 3}])
+    )
+    populated.refresh()
+    assert json.loads(populated.path(f"{directory}/mountpoints.json").read_text() or "[]") == []
+
+
+def test_leftovers_of_conmon_are_removed(populated: Store) -> None:
+    identifier, _ = database.named(populated.database, "container", "running")
+    userdata = populated.on_disk(f"{populated.root}/overlay-containers/{identifier}/userdata")
+    for name in ("ctl", "winsz", "attach"):
+        (userdata / name).unlink(missing_ok=True)
+        (userdata / name).write_text("")
+    (userdata / "unknown").write_text("kept")
+    populated.refresh()
+    assert not {path.name for path in userdata.iterdir()} & {"ctl", "winsz", "attach"}
+    assert (userdata / "unknown").read_text() == "kept"
+    populated.podman("start", "running")
+
+
+def test_stale_exit_file_is_removed(make_store: MakeStore) -> None:
+    """An exit file of the boot before, in a runtime directory on a disk, would end the next run at once."""
+    store = make_store(tmp_dir="/srv/tmpdir")
+    identifier = store.run("running")
+    store.reboot()
+    (store.path(store.tmp_dir) / "exits" / identifier).write_text("7")
+    store.refresh()
+    store.podman("start", "running")
+    assert store.states() == {"running": "running"}
+    assert store.inspect("running")["State"]["ExitCode"] == 0
