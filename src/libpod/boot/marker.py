@@ -360,9 +360,11 @@ def _wrong(path: str, key: str, found: object) -> DecodeError:
 def read_pending(tmp_dir: str, boot_id: str | None) -> set[int] | None:
     """The lock numbers that others had allocated when a refresh of this boot was begun.
 
-    None where none was begun, or where it was begun in another boot. A file that cannot be understood was not
+    None where none was begun in this boot, as far as can be told. A file that cannot be understood was not
     written completely, and nothing was done after it: None as well.
     """
+    if boot_id is None:
+        return None
     path = os.path.join(tmp_dir, PENDING)
     found = _read(path)
     if found is None:
@@ -443,7 +445,7 @@ def pid_namespace() -> int | None:
 
 
 def finished(
-    record_paths: Iterable[str],
+    databases: Iterable[str],
     tmp_dir: str | None,
     *,
     on_wait: Callable[[str], None] | None = None,
@@ -451,12 +453,13 @@ def finished(
 ) -> BootRecord | None:
     """The boot record, when it and the alive file say beyond doubt that this boot's refresh is done.
 
-    *record_paths* are the places beside which a database may be; *tmp_dir* is the runtime directory that the
-    user asked for, or None. None as answer means that a closer look is due, not that a refresh is. Nothing
-    is made or changed, and no database is opened.
+    *databases* are the paths where a database may be, in the order in which they are looked at
+    (`libpod.config.sources.database_candidates`); *tmp_dir* is the runtime directory that the user asked for
+    by an option, or None. None as answer means that a closer look is due, not that a refresh is. Nothing is
+    made or changed, and no database is opened. Raises `LockTimeout`, `FileError`.
     """
-    record = _only_record(record_paths)
-    if record is None or record.boot_id is None or record.session is None:
+    record = _record_of_first(databases)
+    if record is None or record.boot_id is None:
         return None
     if tmp_dir is not None and not files.same_file(tmp_dir, record.tmp_dir):
         return None
@@ -469,17 +472,13 @@ def finished(
     return record if record.session == session() else None
 
 
-def _only_record(paths: Iterable[str]) -> BootRecord | None:
-    """The one record whose database exists. With two, somebody else must choose."""
-    found = None
-    for path in dict.fromkeys(paths):
-        try:
-            record = read_record(path)
-        except DecodeError:
-            return None
-        if record is None or not os.path.exists(record.database):
-            continue
-        if found is not None:
-            return None
-        found = record
-    return found
+def _record_of_first(databases: Iterable[str]) -> BootRecord | None:
+    """The record beside the database that is there, when it is about that one."""
+    for database in databases:
+        if os.path.exists(database):
+            try:
+                record = read_record(record_path(database))
+            except DecodeError:
+                return None
+            return record if record is not None and files.same_file(record.database, database) else None
+    return None
