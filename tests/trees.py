@@ -147,3 +147,8 @@ def mount_writable(tree: Path, room: Path) -> Path:
 def unmount(merged: Path) -> None:
     """Unmount *merged* and whatever was left mounted below it."""
     subprocess.run(["umount", "--recursive", os.fspath(merged)], check=True)
+
+
+if __name__ == "__main__":
+    for needed in (DEBIAN_12, DEBIAN_13_PODMAN):
+        ensure(needed)
