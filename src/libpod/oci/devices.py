@@ -1,0 +1,112 @@
+"""Devices for a container: `--device /dev/fuse:/dev/fuse:rwm`."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from libpod.errors import FileError, InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Device = dict[str, object]
+    Rule = dict[str, object]
+
+_ACCESS = frozenset("rwm")
+# Made by the runtime in every container, or belonging to one terminal.
+_LEFT_OUT = frozenset(("/dev/console", "/dev/ptmx", "/dev/tty", "/dev/null", "/dev/zero", "/dev/full"))
+_LEFT_OUT_DIRECTORIES = frozenset(
+    ("/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/.lxc", "/dev/.udev")
+)
+
+
+def parse(texts: Sequence[str]) -> tuple[list[Device], list[Rule]]:
+    """The devices to make, and what the device cgroup must allow for them.
+
+    A text is `HOST[:CONTAINER][:rwm]`; a directory means all devices below it. InvalidArgument for anything
+    that is no device.
+    """
+    devices: list[Device] = []
+    for text in texts:
+        source, target, access = _split(text)
+        if os.path.isdir(source):
+            found = [(path, target + path[len(source) :]) for path in _below(source)]
+            if not found:
+                raise InvalidArgument(f"device {text!r}: no devices in {source}")
+        else:
+            found = [(source, target)]
+        devices += [{**_device(path, name), "access": access} for path, name in found]
+    rules = [
+        {
+            "allow": True,
+            "type": d["type"],
+            "major": d["major"],
+            "minor": d["minor"],
+            "access": d.pop("access"),
+        }
+        for d in devices
+    ]
+    return devices, rules
+
+
+def all_devices() -> list[Device]:
+    """Every device of the host, for a privileged container."""
+    return [_device(path, path) for path in _below("/dev")]
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    parts = text.split(":")
+    source, target, access = parts[0], parts[0], "rwm"
+    if len(parts) == 2 and parts[1] and set(parts[1]) <= _ACCESS:
+        access = parts[1]
+    elif len(parts) >= 2:
+        target = parts[1] or source
+    if len(parts) == 3:
+        access = parts[2]
+    if (
+        len(parts) > 3
+        or not source.startswith("/")
+        or not target.startswith("/")
+        or not set(access) <= _ACCESS
+    ):
+        raise InvalidArgument(f"device {text!r} is not of the form HOST[:CONTAINER][:rwm]")
+    return source, target, access
+
+
+def _device(path: str, name: str) -> Device:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise FileError("use device", path, error) from error
+    if stat.S_ISCHR(found.st_mode):
+        kind = "c"
+    elif stat.S_ISBLK(found.st_mode):
+        kind = "b"
+    else:
+        raise InvalidArgument(f"{path} is not a device")
+    return {
+        "path": name,
+        "type": kind,
+        "major": os.major(found.st_rdev),
+        "minor": os.minor(found.st_rdev),
+        "fileMode": stat.S_IMODE(found.st_mode),
+        "uid": found.st_uid,
+        "gid": found.st_gid,
+    }
+
+
+def _below(directory: str) -> Iterator[str]:
+    with os.scandir(directory) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                if entry.path not in _LEFT_OUT_DIRECTORIES:
+                    yield from _below(entry.path)
+            elif entry.path not in _LEFT_OUT and _is_device(entry):
+                yield entry.path
+
+
+def _is_device(entry: os.DirEntry[str]) -> bool:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)

@@ -1,0 +1,91 @@
+"""Everything that the creator of a container can ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from libpod.oci.volumes import Volumes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from libpod.oci.units import Limit
+
+HOST, PRIVATE = "host", "private"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Namespaces:
+    """How each namespace is had: `private`, `host`, `container:ID`, `ns:PATH`; the network also `none`."""
+
+    pid: str = PRIVATE
+    network: str = PRIVATE
+    ipc: str = PRIVATE
+    uts: str = PRIVATE
+    user: str = HOST
+    cgroup: str = HOST
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Limits of the container's cgroup; None where nothing was asked for. Memory is in bytes."""
+
+    memory: int | None = None
+    memory_reservation: int | None = None
+    memory_swap: int | None = None
+    cpu_shares: int | None = None
+    cpu_period: int | None = None
+    """Microseconds."""
+    cpu_quota: int | None = None
+    """Microseconds of CPU time for each period."""
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    pids_limit: int | None = None
+    oom_score_adj: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpecOptions:
+    """A container as it was asked for. What is empty comes from the image, or has Podman's default."""
+
+    command: Sequence[str] = ()
+    entrypoint: Sequence[str] | None = None
+    """None for the image's, an empty one for none at all."""
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    working_directory: str = ""
+    user: str = ""
+    groups: Sequence[str] = ()
+    hostname: str = ""
+    terminal: bool = False
+    stdin: bool = False
+    init: bool = False
+    remove: bool = False
+    privileged: bool = False
+    read_only: bool = False
+    add_capabilities: Sequence[str] = ()
+    drop_capabilities: Sequence[str] = ()
+    default_capabilities: Sequence[str] = ()
+    """Empty for the built-in list."""
+    no_new_privileges: bool = False
+    seccomp_profile: str | None = None
+    """A file, `unconfined`, or None for the host's default."""
+    apparmor_profile: str = ""
+    label_options: Sequence[str] = ()
+    masked_paths: Sequence[str] = ()
+    """More paths to hide."""
+    unmasked_paths: Sequence[str] = ()
+    """Paths not to hide after all; `ALL` for every one."""
+    limits: Sequence[Limit] = ()
+    sysctls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    default_sysctls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Configured ones, left out where the container shares the namespace with the host."""
+    devices: Sequence[str] = ()
+    volumes: Volumes = dataclasses.field(default_factory=lambda: Volumes({}, {}))
+    resources: Resources = Resources()
+    namespaces: Namespaces = Namespaces()
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    umask: str = "0022"
+    uid_map: Sequence[tuple[int, int, int]] = ()
+    """Triples of ID in the container, ID on the host, and how many."""
+    gid_map: Sequence[tuple[int, int, int]] = ()

@@ -1,0 +1,367 @@
+"""The specification of a container as it is stored when the container is created.
+
+It holds what does not change from one start to the next; `libpod.oci.finalize` adds the rest. Podman 4.3
+stores the same in its container configuration and starts our containers from it, as we start Podman's, so
+defaults and even the order of mounts are as measured there. The format is that of the OCI runtime
+specification 1.0.2.
+"""
+
+from __future__ import annotations
+
+import os
+
+from libpod.errors import InvalidArgument
+from libpod.oci import capabilities, devices, seccomp, units
+from libpod.oci.options import HOST, PRIVATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from libpod.oci.options import Resources, SpecOptions
+
+    Object = dict[str, object]
+
+OCI_VERSION = "1.0.2-dev"
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_PIDS_LIMIT = 2048
+
+MASKED_PATHS = (
+    "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/fs/selinux", "/sys/dev/block",
+)  # fmt: skip
+READ_ONLY_PATHS = (
+    "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+)  # fmt: skip
+_NAMESPACES = (("pid", "pid"), ("network", "network"), ("ipc", "ipc"), ("uts", "uts"), ("user", "user"))
+# A read-only root still needs places to write: podman-run(1), --read-only-tmpfs.
+_READ_ONLY_TMPFS = ("/tmp", "/var/tmp", "/run")
+_SYSCTL_NAMESPACES = {"net.": "network", "fs.mqueue.": "ipc", "kernel.domainname": "uts"}
+_IPC_SYSCTLS = frozenset(
+    ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
+     "kernel.shmmni", "kernel.shm_rmid_forced")
+)  # fmt: skip
+
+
+def generate(options: SpecOptions, image: Mapping[str, object]) -> tuple[Object, list[str]]:
+    """The specification to store, and warnings about limits that had to be lowered.
+
+    *image* is the `config` object of the image's OCI configuration; an empty mapping for a root directory.
+    Raises InvalidArgument for whatever was asked for and cannot be.
+    """
+    limits, warnings = units.rlimits(list(options.limits))
+    granted = granted_capabilities(options)
+    device_list, device_rules = devices.parse(options.devices)
+    spec: Object = {
+        "ociVersion": OCI_VERSION,
+        "process": _process(options, image, granted, limits),
+        "root": {"path": "rootfs", **({"readonly": True} if options.read_only else {})},
+    }
+    if options.hostname:
+        spec["hostname"] = options.hostname
+    spec["mounts"] = _mounts(options)
+    spec["annotations"] = _annotations(options)
+    spec["linux"] = _linux(options, granted, device_list, device_rules)
+    return spec, warnings
+
+
+# ---------------------------------------------------------------- process
+
+
+def _process(
+    options: SpecOptions, image: Mapping[str, object], granted: list[str], limits: list[Object]
+) -> Object:
+    process: Object = {}
+    if options.terminal:
+        process["terminal"] = True
+    process["user"] = {"uid": 0, "gid": 0}
+    process["args"] = arguments(options, image)
+    process["env"] = environment(options, image)
+    process["cwd"] = options.working_directory or text(image, "WorkingDir") or "/"
+    process["capabilities"] = _capability_sets(options, image, granted)
+    if limits:
+        process["rlimits"] = limits
+    if options.no_new_privileges:
+        process["noNewPrivileges"] = True
+    if options.apparmor_profile and not options.privileged:
+        process["apparmorProfile"] = options.apparmor_profile
+    if options.resources.oom_score_adj is not None:
+        process["oomScoreAdj"] = options.resources.oom_score_adj
+    return process
+
+
+def arguments(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
+    """What the container runs: entry point and command, those of the image where none were given.
+
+    A new entry point does away with the image's command. InvalidArgument if nothing is left to run.
+    """
+    entrypoint = list(options.entrypoint) if options.entrypoint is not None else texts(image, "Entrypoint")
+    command = list(options.command)
+    if not command and options.entrypoint is None:
+        command = texts(image, "Cmd")
+    if not entrypoint and not command:
+        raise InvalidArgument(
+            "no command to run", hint="give one, or use an image that has a command or entry point"
+        )
+    return entrypoint + command
+
+
+def environment(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
+    """`NAME=value` texts: the defaults, the image's, and those asked for, later ones winning."""
+    result = {"PATH": DEFAULT_PATH, "TERM": "xterm", "container": "podman"}
+    for entry in texts(image, "Env"):
+        name, _, value = entry.partition("=")
+        result[name] = value
+    result.update(options.environment)
+    for name in result:
+        if not name or "=" in name or "\0" in name + result[name]:
+            raise InvalidArgument(f"environment variable {name!r} has an impossible name or value")
+    return [f"{name}={value}" for name, value in result.items()]
+
+
+def granted_capabilities(options: SpecOptions) -> list[str]:
+    """The bounding set."""
+    if options.privileged:
+        return sorted(capabilities.known_to_kernel())
+    base = list(options.default_capabilities) or list(capabilities.DEFAULT)
+    return capabilities.adjust(base, options.add_capabilities, options.drop_capabilities)
+
+
+def _capability_sets(options: SpecOptions, image: Mapping[str, object], granted: list[str]) -> Object:
+    user = (options.user or text(image, "User")).partition(":")[0]
+    if user in ("", "0", "root"):
+        return {"bounding": granted, "effective": granted, "permitted": granted}
+    # Another user starts with what was added by name, and may not get the rest back.
+    added = [name for name in capabilities.normalize(options.add_capabilities) if name != "ALL"]
+    if not added:
+        return {"bounding": granted}
+    return {
+        "bounding": granted,
+        "effective": added,
+        "inheritable": added,
+        "permitted": added,
+        "ambient": added,
+    }
+
+
+# ---------------------------------------------------------------- mounts
+
+
+def _mounts(options: SpecOptions) -> list[Object]:
+    """Those asked for first, then the defaults that they do not replace."""
+    result = list(options.volumes.mounts.values())
+    asked = set(options.volumes.destinations())
+    result += [mount for mount in _default_mounts(options) if mount["destination"] not in asked]
+    if options.read_only:
+        result += [_writable(path) for path in _READ_ONLY_TMPFS if path not in asked]
+    return result
+
+
+def _default_mounts(options: SpecOptions) -> list[Object]:
+    mounts: list[Object] = [
+        _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+        _mount("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
+        _mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            "nosuid",
+            "noexec",
+            "newinstance",
+            "ptmxmode=0666",
+            "mode=0620",
+            "gid=5",
+        ),
+    ]
+    if options.namespaces.ipc == HOST:
+        mounts.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev"))
+    else:
+        mounts.append(_mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"))
+    mounts += _sys_mounts(options)
+    if options.namespaces.pid == HOST and options.namespaces.user != HOST:
+        mounts[0] = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
+    return mounts
+
+
+def _sys_mounts(options: SpecOptions) -> list[Object]:
+    access = "rw" if options.privileged else "ro"
+    if options.namespaces.user != HOST and options.namespaces.network == HOST:
+        # sysfs belongs to the network namespace's user namespace, so it cannot be mounted: bound instead.
+        return [_mount("/sys", "bind", "/sys", "rprivate", "nosuid", "noexec", "nodev", "ro", "rbind")]
+    return [
+        _mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", access),
+        _mount(
+            "/sys/fs/cgroup", "cgroup", "cgroup", "rprivate", "nosuid", "noexec", "nodev", "relatime", access
+        ),
+    ]
+
+
+def _mount(destination: str, kind: str, source: str, *mount_options: str) -> Object:
+    return {"destination": destination, "type": kind, "source": source, "options": list(mount_options)}
+
+
+def _writable(path: str) -> Object:
+    return _mount(path, "tmpfs", "tmpfs", "rw", "rprivate", "nosuid", "nodev", "tmpcopyup")
+
+
+# ---------------------------------------------------------------- annotations, linux
+
+
+def _annotations(options: SpecOptions) -> Object:
+    def told(value: object) -> str:
+        return "TRUE" if value else "FALSE"
+
+    return {
+        "io.kubernetes.cri-o.TTY": "true" if options.terminal else "false",
+        "io.podman.annotations.autoremove": told(options.remove),
+        "io.podman.annotations.init": told(options.init),
+        "io.podman.annotations.privileged": told(options.privileged),
+        "io.podman.annotations.publish-all": "FALSE",
+        **options.annotations,
+    }
+
+
+def _linux(
+    options: SpecOptions, granted: list[str], device_list: list[Object], rules: list[Object]
+) -> Object:
+    linux: Object = {}
+    if options.uid_map:
+        linux["uidMappings"] = _id_mappings(options.uid_map)
+        linux["gidMappings"] = _id_mappings(options.gid_map or options.uid_map)
+    sysctls = _sysctls(options)
+    if sysctls:
+        linux["sysctl"] = sysctls
+    linux["resources"] = _resources(options.resources, rules, privileged=options.privileged)
+    linux["namespaces"] = _namespaces(options)
+    if options.privileged:
+        linux["devices"] = devices.all_devices()
+    elif device_list:
+        linux["devices"] = device_list
+    propagation = _root_propagation(options)
+    if propagation:
+        linux["rootfsPropagation"] = propagation
+    profile = None if options.privileged else seccomp.load(options.seccomp_profile, granted)
+    if profile is not None:
+        linux["seccomp"] = profile
+    if not options.privileged:
+        linux.update(_hidden_paths(options))
+    return linux
+
+
+def _id_mappings(triples: Sequence[tuple[int, int, int]]) -> list[Object]:
+    return [{"containerID": inside, "hostID": outside, "size": size} for inside, outside, size in triples]
+
+
+def _sysctls(options: SpecOptions) -> dict[str, str]:
+    """Only what belongs to a namespace of the container's own; anything else would change the host.
+
+    Configured defaults that do not fit are left out, those asked for are refused.
+    """
+    for name in options.sysctls:
+        kind = _sysctl_namespace(name)
+        if not kind:
+            raise InvalidArgument(f"--sysctl {name} is not bound to a namespace: it would change the host")
+        if getattr(options.namespaces, kind) == HOST:
+            raise InvalidArgument(f"--sysctl {name} cannot be set with the host's {kind} namespace")
+    defaults = {
+        name: value
+        for name, value in options.default_sysctls.items()
+        if getattr(options.namespaces, _sysctl_namespace(name), HOST) != HOST
+    }
+    return {**defaults, **options.sysctls}
+
+
+def _sysctl_namespace(name: str) -> str:
+    if name in _IPC_SYSCTLS:
+        return "ipc"
+    return next((kind for prefix, kind in _SYSCTL_NAMESPACES.items() if name.startswith(prefix)), "")
+
+
+def _resources(resources: Resources, rules: list[Object], *, privileged: bool) -> Object:
+    deny: Object = {"allow": privileged, "access": "rwm"}
+    result: Object = {"devices": [deny, *rules]}
+    memory = {
+        "limit": resources.memory,
+        "reservation": resources.memory_reservation,
+        "swap": _swap(resources),
+    }
+    cpu = {
+        "shares": resources.cpu_shares,
+        "quota": resources.cpu_quota,
+        "period": resources.cpu_period,
+        "cpus": resources.cpuset_cpus or None,
+        "mems": resources.cpuset_mems or None,
+    }
+    for name, values in (("memory", memory), ("cpu", cpu)):
+        given = {key: value for key, value in values.items() if value is not None}
+        if given:
+            result[name] = given
+    pids = DEFAULT_PIDS_LIMIT if resources.pids_limit is None else resources.pids_limit
+    if pids > 0:
+        result["pids"] = {"limit": pids}
+    return result
+
+
+def _swap(resources: Resources) -> int | None:
+    """Memory and swap together; twice the memory where only that was given (podman-run(1))."""
+    if resources.memory_swap is None:
+        return None if not resources.memory or resources.memory < 0 else 2 * resources.memory
+    if resources.memory is None:
+        raise InvalidArgument("--memory-swap needs --memory")
+    if -1 < resources.memory_swap < resources.memory:
+        raise InvalidArgument("--memory-swap is memory and swap together: it cannot be smaller than --memory")
+    return resources.memory_swap
+
+
+def _namespaces(options: SpecOptions) -> list[Object]:
+    result: list[Object] = []
+    for field, kind in _NAMESPACES:
+        mode = getattr(options.namespaces, field)
+        if mode == HOST:
+            continue
+        if mode.startswith("ns:"):
+            result.append({"type": kind, "path": _namespace_path(mode[3:])})
+        else:
+            result.append({"type": kind})
+    result.append({"type": "mount"})
+    if options.namespaces.cgroup == PRIVATE:
+        result.append({"type": "cgroup"})
+    return result
+
+
+def _namespace_path(path: str) -> str:
+    if not os.path.exists(path):
+        raise InvalidArgument(f"namespace {path}: no such file")
+    return path
+
+
+def _root_propagation(options: SpecOptions) -> str:
+    """A mount that shares with the host needs a root that does, too."""
+    asked = {option for mount in options.volumes.mounts.values() for option in texts(mount, "options")}
+    if asked & {"shared", "rshared"}:
+        return "shared"
+    return "rslave" if asked & {"slave", "rslave"} else ""
+
+
+def _hidden_paths(options: SpecOptions) -> dict[str, list[str]]:
+    unmasked = set(options.unmasked_paths)
+    if "ALL" in unmasked:
+        return {}
+    masked = [path for path in (*MASKED_PATHS, *options.masked_paths) if path not in unmasked]
+    read_only = [path for path in READ_ONLY_PATHS if path not in unmasked]
+    return {"maskedPaths": masked, "readonlyPaths": read_only}
+
+
+# ---------------------------------------------------------------- reading an image configuration
+
+
+def text(mapping: Mapping[str, object], key: str) -> str:
+    """The text at *key*; empty if it is absent or something else."""
+    value = mapping.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def texts(mapping: Mapping[str, object], key: str) -> list[str]:
+    """The list of texts at *key*; empty if it is absent or something else."""
+    value = mapping.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,112 @@
+"""Amounts as people write them: memory sizes, CPUs, signals, limits."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+from typing import NamedTuple
+
+from libpod.errors import InvalidArgument
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?", re.IGNORECASE)
+_FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
+_LARGEST = (1 << 63) - 1
+_LIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?")
+CPU_PERIOD = 100_000
+"""Microseconds."""
+
+
+def memory_size(text: str, option: str) -> int:
+    """Bytes of `512`, `64k`, `1.5g`; -1 for `-1`. InvalidArgument naming *option* for anything else."""
+    if text == "-1":
+        return -1
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise InvalidArgument(f"--{option} {text!r} is not an amount of memory", hint="such as 512m or 1.5g")
+    amount = int(float(found[1]) * _FACTORS[found[2].lower()])
+    if amount > _LARGEST:
+        raise InvalidArgument(f"--{option} {text!r} is too large")
+    return amount
+
+
+def cpu_quota(text: str) -> int:
+    """Microseconds of each period for `--cpus`."""
+    try:
+        cpus = float(text)
+    except ValueError:
+        cpus = -1.0
+    if not 0 <= cpus < 1e6:
+        raise InvalidArgument(f"--cpus {text!r} is not a number of CPUs", hint="such as 0.5 or 2")
+    return int(cpus * CPU_PERIOD)
+
+
+def signal_number(text: str) -> int:
+    """The number of `TERM`, `SIGTERM`, `15`, `RTMIN+3`. InvalidArgument for an unknown one."""
+    name = text.upper().removeprefix("SIG")
+    if name.isdigit():
+        number = int(name)
+    else:
+        base, _, offset = name.partition("+")
+        found = getattr(signal, f"SIG{base}", None)
+        if not isinstance(found, signal.Signals) or (offset and not offset.isdigit()):
+            raise InvalidArgument(f"unknown signal {text!r}", hint="`kill -l` lists them")
+        number = found + int(offset or 0)
+    if not 1 <= number <= 64:
+        raise InvalidArgument(f"signal {text!r} is not between 1 and 64")
+    return number
+
+
+class Limit(NamedTuple):
+    """A resource limit of getrlimit(2), -1 for none."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+def limit(text: str) -> Limit:
+    """`nofile=1024:2048`; InvalidArgument for another form, an unknown name, a soft limit above the hard."""
+    found = _LIMIT.fullmatch(text)
+    if found is None:
+        raise InvalidArgument(f"--ulimit {text!r} is not of the form NAME=SOFT[:HARD]")
+    name, soft = found[1], int(found[2])
+    hard = soft if found[3] is None else int(found[3])
+    if not hasattr(resource, f"RLIMIT_{name.upper()}"):
+        raise InvalidArgument(f"--ulimit {text!r}: unknown limit {name}", hint="see getrlimit(2)")
+    if hard != -1 and (soft == -1 or soft > hard):
+        raise InvalidArgument(f"--ulimit {text!r}: the soft limit is above the hard one")
+    return Limit(name, soft, hard)
+
+
+def rlimits(limits: list[Limit]) -> tuple[list[dict[str, object]], list[str]]:
+    """`process.rlimits`, and a warning for each limit that had to be lowered.
+
+    Without CAP_SYS_RESOURCE a hard limit can only go down: one above ours becomes ours.
+    """
+    result: list[dict[str, object]] = []
+    warnings: list[str] = []
+    for wanted in limits:
+        kind = f"RLIMIT_{wanted.name.upper()}"
+        _soft, ours = resource.getrlimit(getattr(resource, kind))
+        hard = wanted.hard
+        if ours != -1 and (hard == -1 or hard > ours) and not may_raise_limits():
+            warnings.append(f"limit {wanted.name} lowered from {hard} to {ours}: we may not raise it")
+            hard = ours
+        soft = wanted.soft if hard == -1 or -1 < wanted.soft <= hard else hard
+        result.append({"type": kind, "soft": _unsigned(soft), "hard": _unsigned(hard)})
+    return result, warnings
+
+
+def _unsigned(value: int) -> int:
+    return value if value >= 0 else (1 << 64) - 1
+
+
+def may_raise_limits() -> bool:
+    """Whether we have CAP_SYS_RESOURCE (bit 24 of CapEff in /proc/self/status)."""
+    from libpod.host import files
+
+    for line in files.read_text("/proc/self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> 24 & 1)
+    return False
