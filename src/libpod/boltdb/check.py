@@ -47,20 +47,18 @@ def check(file: PageFile, meta: Meta) -> Iterator[Problem]:
 
 
 class _Place:
-    """A page to look at: the bucket that refers to it, the keys that it may have, and how deep it is in
-    the bucket.
-    """
+    """A page to look at: its bucket and the root page of that, the keys that it may have, and its level."""
 
-    __slots__ = ("bucket", "depth", "lower", "page", "upper")
+    __slots__ = ("bucket", "depth", "lower", "page", "root", "upper")
 
-    def __init__(
-        self, page: int, bucket: str, lower: bytes | None = None, upper: bytes | None = None, depth: int = 0
-    ) -> None:
+    def __init__(self, page: int, bucket: str, parent: _Place | None = None) -> None:
+        """Begin with the root page of *bucket*, or with a page below *parent*."""
         self.page = page
         self.bucket = bucket
-        self.lower = lower
-        self.upper = upper
-        self.depth = depth
+        self.root = parent.root if parent else page
+        self.depth = parent.depth + 1 if parent else 0
+        self.lower: bytes | None = None
+        self.upper: bytes | None = None
 
     def fits(self, keys: list[bytes]) -> bool:
         """Tell whether *keys* may stand on this page."""
@@ -79,7 +77,8 @@ class _Check:
         """Page: the bucket that uses it."""
         self.hidden = False
         """Damage hides a part of the file: a page that nobody was seen to use may be in use all the same."""
-        self.leaf_depths: dict[str, int] = {}
+        self.leaf_depths: dict[int, int] = {}
+        """Root page of a bucket: the level of its leaves."""
 
     def run(self) -> Iterator[Problem]:
         waiting = [_Place(self.meta.root, "")]
@@ -112,7 +111,7 @@ class _Check:
         return node
 
     def same_depth(self, place: _Place) -> Iterator[Problem]:
-        depth = self.leaf_depths.setdefault(place.bucket, place.depth)
+        depth = self.leaf_depths.setdefault(place.root, place.depth)
         if depth != place.depth:
             yield Problem(
                 place.page, place.bucket, f"it is {place.depth} levels deep, another leaf is {depth}"
@@ -170,4 +169,6 @@ def _children(place: _Place, branch: Branch) -> Iterator[_Place]:
     uppers = [*branch.keys[1:], place.upper]
     for key, upper, child in zip(branch.keys, uppers, branch.children, strict=True):
         if isinstance(child, int):
-            yield _Place(child, place.bucket, key, upper, place.depth + 1)
+            below = _Place(child, place.bucket, place)
+            below.lower, below.upper = key, upper
+            yield below

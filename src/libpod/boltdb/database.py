@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from libpod.boltdb import lock
 from libpod.boltdb.freepages import FreeList, decode_free_list
 from libpod.boltdb.layout import FIRST_DATA_PAGE, NO_FREELIST, Meta
-from libpod.boltdb.pagefile import CHECK_HINT, PageFile
+from libpod.boltdb.pagefile import CHECK_HINT, PageFile, failure
 from libpod.boltdb.transaction import Transaction
-from libpod.errors import DatabaseClosed, DatabaseCorrupt, FileError, InvalidState
+from libpod.errors import DatabaseClosed, DatabaseCorrupt, InvalidState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Database:
     @classmethod
     def open(
         cls,
-        path: str,
+        path: str | os.PathLike[str],
         *,
         read_only: bool = False,
         create: bool = True,
@@ -57,7 +58,7 @@ class Database:
         seconds for the lock (None: for ever) and calls *on_wait* once with the name of the process that
         has it. Raises FileError, DatabaseLocked and DatabaseCorrupt.
         """
-        path = os.fspath(path)
+        path = os.fsdecode(path)
         while True:
             file = PageFile(_open_file(path, read_only=read_only, create=create, mode=mode), path)
             usable = False
@@ -192,11 +193,13 @@ def _open_file(path: str, *, read_only: bool, create: bool, mode: int) -> int:
         flags |= os.O_CREAT
     try:
         descriptor = os.open(path, flags, mode)
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
+            os.close(descriptor)
+            fault = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
+            raise OSError(fault, "Is a directory" if fault == errno.EISDIR else "Not a regular file")
     except OSError as error:
-        raise FileError("open", path, error) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise DatabaseCorrupt(f"{path}: not a regular file, so not a bolt database", path=path)
+        raise failure("open", path, error) from error
     return descriptor
 
 
@@ -206,7 +209,7 @@ def _is_at_path(descriptor: int, path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise FileError("look at", path, error) from error
+        raise failure("look at", path, error) from error
 
 
 def _sync_directory(path: str) -> None:
@@ -218,4 +221,4 @@ def _sync_directory(path: str) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise FileError("sync", directory, error) from error
+        raise failure("sync", directory, error) from error

@@ -7,9 +7,9 @@ its place without a search.
 
 from __future__ import annotations
 
-from array import array
 from itertools import islice
 from operator import lt
+from struct import pack, unpack_from
 
 from libpod.boltdb.layout import FIRST_DATA_PAGE, FREELIST_PAGE, MANY_IDS, PAGE_HEADER, PAGE_HEADER_SIZE
 
@@ -108,12 +108,12 @@ def encode_free_list(page: int, ids: Iterable[int], overflow: int) -> bytes:
     """Return the free-list page *page* with these *ids*, which are sorted here, without padding at its
     end.
     """
-    entries = array("Q", sorted(ids))
+    entries = sorted(ids)
     count = len(entries)
     if count >= MANY_IDS:
         entries.insert(0, count)
         count = MANY_IDS
-    return PAGE_HEADER.pack(page, FREELIST_PAGE, count, overflow) + entries.tobytes()
+    return PAGE_HEADER.pack(page, FREELIST_PAGE, count, overflow) + pack(f"={len(entries)}Q", *entries)
 
 
 def free_list_size(count: int) -> int:
@@ -121,7 +121,7 @@ def free_list_size(count: int) -> int:
     return PAGE_HEADER_SIZE + _ID_SIZE * (count + (count >= MANY_IDS))
 
 
-def decode_free_list(data: bytes, high_water: int) -> array[int]:
+def decode_free_list(data: bytes, high_water: int) -> tuple[int, ...]:
     """Read the ids of the free-list page *data*, given whole with its overflow pages.
 
     Raises ValueError when it is not a free list, or when its ids do not ascend or are not pages below
@@ -132,12 +132,11 @@ def decode_free_list(data: bytes, high_water: int) -> array[int]:
         raise ValueError(f"its type is 0x{kind:02x}, wanted was a free list")
     start = PAGE_HEADER_SIZE
     if count == MANY_IDS:
-        count = array("Q", data[start : start + _ID_SIZE])[0]
+        (count,) = unpack_from("=Q", data, start)
         start += _ID_SIZE
-    end = start + count * _ID_SIZE
-    if end > len(data):
+    if start + count * _ID_SIZE > len(data):
         raise ValueError(f"its {count} entries reach beyond its end")
-    ids = array("Q", data[start:end])
+    ids: tuple[int, ...] = unpack_from(f"={count}Q", data, start)
     if ids and (ids[0] < FIRST_DATA_PAGE or ids[-1] >= high_water):
         raise ValueError(f"it lists a page outside 2 to {high_water - 1}")
     if not all(map(lt, ids, islice(ids, 1, None))):

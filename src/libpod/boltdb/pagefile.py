@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from mmap import PAGESIZE
+from io import FileIO
 from sys import byteorder
 
 from libpod import failpoints
@@ -21,6 +22,8 @@ from libpod.boltdb.layout import (
 )
 from libpod.errors import DatabaseCorrupt, FileError
 
+PAGESIZE = os.sysconf("SC_PAGE_SIZE")
+
 BUFFERS_AT_ONCE = 512
 """Pages handed to one pwritev(2), which takes at most 1024."""
 
@@ -33,23 +36,34 @@ same.
 CHECK_HINT = "restore a backup of the file; `libpod db check` lists all damage in it"
 
 
-class PageFile:
-    """A bolt file that is open and locked. Errors of the system become FileError, damage becomes
-    DatabaseCorrupt.
-    """
+_HINTS = {
+    errno.ENOSPC: "the file system is full: free some space, the database holds its old state",
+    errno.EDQUOT: "the disk quota is used up: free some space, the database holds its old state",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EACCES: "the database belongs to another user, or its directory forbids it",
+    errno.EISDIR: "the database is a file; is the path one directory short?",
+}
 
-    __slots__ = ("descriptor", "page_size", "path")
+
+def failure(operation: str, path: str, error: OSError) -> FileError:
+    """Return the FileError for *error*, with a hint for the usual causes."""
+    return FileError(operation, path, error, hint=_HINTS.get(error.errno or 0))
+
+
+class PageFile:
+    """A bolt file that is open and locked. System errors become FileError, damage becomes DatabaseCorrupt."""
+
+    __slots__ = ("_stream", "descriptor", "page_size", "path")
 
     def __init__(self, descriptor: int, path: str) -> None:
+        self._stream = FileIO(descriptor)  # gives the lock back, should the file be forgotten without close()
         self.descriptor = descriptor
         self.path = path
         self.page_size = PAGESIZE
 
     def close(self) -> None:
         """Close the file, which also gives its lock back."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._stream.close()
 
     def corrupt(self, page: int, cause: str) -> DatabaseCorrupt:
         """Return the error for damage found on *page*."""
@@ -93,7 +107,7 @@ class PageFile:
                     break
                 data += more
         except OSError as error:
-            raise FileError("read", self.path, error) from error
+            raise failure("read", self.path, error) from error
         return data
 
     def write(self, pages: dict[int, bytes]) -> None:
@@ -125,7 +139,7 @@ class PageFile:
                 while written < size:
                     written += os.pwrite(self.descriptor, rest[written:], offset + written)
         except OSError as error:
-            raise FileError("write", self.path, error) from error
+            raise failure("write", self.path, error) from error
 
     def grow(self, pages: int) -> None:
         """Make the file long enough for *pages* pages. The next sync makes the new length durable."""
@@ -142,14 +156,14 @@ class PageFile:
         try:
             os.ftruncate(self.descriptor, size)
         except OSError as error:
-            raise FileError("resize", self.path, error) from error
+            raise failure("resize", self.path, error) from error
 
     def sync(self) -> None:
         """Wait until everything that was written is on the disk."""
         try:
             os.fdatasync(self.descriptor)
         except OSError as error:
-            raise FileError("sync", self.path, error) from error
+            raise failure("sync", self.path, error) from error
 
     # Meta pages
 
