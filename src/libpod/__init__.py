@@ -1,0 +1,133 @@
+"""libpod: a container runtime core, and the boot refresh that makes its state true again after a reboot.
+
+Everything public is here; each name is imported from its module when it is first asked for, so that a program
+pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.config.runtime import RuntimeConfig, StateType
+    from libpod.errors import (
+        CommandError,
+        CommandNotFound,
+        CommandTimeout,
+        ConfigurationError,
+        ContainerExists,
+        ContainerFinalized,
+        ContainerRemoved,
+        ContainerStopped,
+        DatabaseClosed,
+        DatabaseCorrupt,
+        DatabaseError,
+        DatabaseLocked,
+        DatabaseMismatch,
+        DatabaseVersion,
+        DecodeError,
+        DependencyExists,
+        EmptyID,
+        FileError,
+        ImageExists,
+        InternalError,
+        InvalidArgument,
+        InvalidState,
+        LibpodError,
+        LockError,
+        LockExists,
+        LockTimeout,
+        NoLocksLeft,
+        NoSuchContainer,
+        NoSuchExecSession,
+        NoSuchImage,
+        NoSuchObject,
+        NoSuchPod,
+        NoSuchVolume,
+        NotSupported,
+        ObjectExists,
+        OCIRuntimeError,
+        OCIRuntimeNotFound,
+        OCIRuntimePermissionDenied,
+        PodExists,
+        PodFinalized,
+        PodRemoved,
+        RefreshRefused,
+        RuntimeFinalized,
+        RuntimeStopped,
+        VolumeExists,
+    )
+
+__all__ = [
+    "CommandError",
+    "CommandNotFound",
+    "CommandTimeout",
+    "ConfigurationError",
+    "ContainerExists",
+    "ContainerFinalized",
+    "ContainerRemoved",
+    "ContainerStopped",
+    "DatabaseClosed",
+    "DatabaseCorrupt",
+    "DatabaseError",
+    "DatabaseLocked",
+    "DatabaseMismatch",
+    "DatabaseVersion",
+    "DecodeError",
+    "DependencyExists",
+    "EmptyID",
+    "FileError",
+    "ImageExists",
+    "InternalError",
+    "InvalidArgument",
+    "InvalidState",
+    "LibpodError",
+    "LockError",
+    "LockExists",
+    "LockTimeout",
+    "NoLocksLeft",
+    "NoSuchContainer",
+    "NoSuchExecSession",
+    "NoSuchImage",
+    "NoSuchObject",
+    "NoSuchPod",
+    "NoSuchVolume",
+    "NotSupported",
+    "OCIRuntimeError",
+    "OCIRuntimeNotFound",
+    "OCIRuntimePermissionDenied",
+    "ObjectExists",
+    "PodExists",
+    "PodFinalized",
+    "PodRemoved",
+    "RefreshRefused",
+    "RuntimeConfig",
+    "RuntimeFinalized",
+    "RuntimeStopped",
+    "StateType",
+    "VolumeExists",
+    "__version__",
+]
+
+_HOMES = {
+    "RuntimeConfig": "libpod.config.runtime",
+    "StateType": "libpod.config.runtime",
+}
+"""Modules of the public names that are not errors."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from libpod.version import VERSION
+
+        return VERSION
+    import importlib
+
+    value: object = getattr(importlib.import_module(_HOMES.get(name, "libpod.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
