@@ -1,0 +1,1 @@
+"""Containers and pods: what their records say, for lists and for inspection."""

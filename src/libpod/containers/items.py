@@ -1,0 +1,145 @@
+"""Containers, pods and volumes as the database gives them, whatever database that is."""
+
+from __future__ import annotations
+
+from libpod.containers.fields import Fields
+from libpod.host import jsonutil
+from libpod.state.records import CONTAINER, POD, VOLUME, BrokenRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from libpod.state.protocol import State
+    from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
+
+    Object = Mapping[str, object]
+
+_NOTHING: Object = {}
+
+
+class Item:
+    """The two objects of a record, *raw_config* and *raw_state*, or the *error* met in reading them.
+
+    Beside them: *networks*, the options of each network by its name, as text (JSON) or decoded; *namespace*,
+    the path of the network namespace; *members*, the IDs of a pod's containers.
+    """
+
+    __slots__ = ("error", "id", "kind", "members", "name", "namespace", "networks", "raw_config", "raw_state")
+
+    def __init__(
+        self,
+        kind: str,
+        identifier: str,
+        name: str,
+        config: Object = _NOTHING,
+        state: Object = _NOTHING,
+        *,
+        networks: Object = _NOTHING,
+        namespace: str = "",
+        members: Sequence[str] = (),
+        error: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.id = identifier
+        self.name = name
+        self.raw_config = config
+        self.raw_state = state
+        self.networks = networks
+        self.namespace = namespace
+        self.members = members
+        self.error = error
+
+    @property
+    def config(self) -> Fields:
+        """The configuration, for reading by type."""
+        return Fields(self.raw_config, f"configuration of {self.kind} {self.name}")
+
+    @property
+    def state(self) -> Fields:
+        """The state, for reading by type."""
+        return Fields(self.raw_state, f"state of {self.kind} {self.name}")
+
+    @property
+    def status(self) -> int:
+        """The number of a container's state; 0, unknown, where it cannot be read."""
+        found = self.raw_state.get("state")
+        return found if isinstance(found, int) and self.error is None else 0
+
+    def network_options(self) -> dict[str, Fields]:
+        """The options of each network, by its name. DecodeError for text that is no JSON object."""
+        source = f"networks of container {self.name}"
+        decoded = {
+            name: jsonutil.loads_object(value, f"{source}, {name}") if isinstance(value, bytes) else value
+            for name, value in self.networks.items()
+        }
+        options = Fields(decoded, source)
+        return {name: options.child(name) for name in sorted(decoded)}
+
+
+class Store:
+    """Everything in one database: *containers*, *pods* and *volumes*, broken ones among them."""
+
+    def __init__(
+        self, containers: Sequence[Item], pods: Sequence[Item] = (), volumes: Sequence[Item] = ()
+    ) -> None:
+        self.containers = containers
+        self.pods = pods
+        self.volumes = volumes
+
+
+def read(state: State) -> Store:
+    """Read every container, pod and volume of *state*. Raises only what concerns all of it."""
+    containers = [container_item(record) for record in state.all_containers()]
+    return Store(
+        containers,
+        [pod_item(record, containers) for record in state.all_pods()],
+        [volume_item(record) for record in state.all_volumes()],
+    )
+
+
+def read_containers(state: State) -> Store:
+    """The same without pods and volumes."""
+    return Store([container_item(record) for record in state.all_containers()])
+
+
+def container_item(record: ContainerRecord | BrokenRecord) -> Item:
+    """The item for one container of the database."""
+    if isinstance(record, BrokenRecord):
+        return _broken(CONTAINER, record)
+    networks: object = record.networks
+    if networks is None:
+        networks = record.config.get("newNetworks")
+    return Item(
+        CONTAINER,
+        record.id,
+        _name(record.config, record.id),
+        record.config,
+        record.state,
+        networks=networks if isinstance(networks, dict) else _NOTHING,
+        namespace=record.netns or "",
+    )
+
+
+def pod_item(record: PodRecord | BrokenRecord, containers: Iterable[Item]) -> Item:
+    """The item for one pod of the database, whose containers are among *containers*."""
+    if isinstance(record, BrokenRecord):
+        return _broken(POD, record)
+    members = sorted(item.id for item in containers if item.raw_config.get("pod") == record.id)
+    return Item(POD, record.id, _name(record.config, record.id), record.config, record.state, members=members)
+
+
+def volume_item(record: VolumeRecord | BrokenRecord) -> Item:
+    """The item for one volume of the database."""
+    if isinstance(record, BrokenRecord):
+        return _broken(VOLUME, record)
+    return Item(VOLUME, record.id, _name(record.config, record.id), record.config, record.state)
+
+
+def _broken(kind: str, record: BrokenRecord) -> Item:
+    return Item(kind, record.id, record.name or record.id, error=record.error)
+
+
+def _name(config: Object, identifier: str) -> str:
+    found = config.get("name")
+    return found if isinstance(found, str) and found else identifier

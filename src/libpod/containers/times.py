@@ -1,0 +1,67 @@
+"""Times as the database keeps them (RFC 3339 with a zone, up to nine decimals) and as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from libpod.errors import DecodeError
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+"""How Go writes a time that was never set, in UTC."""
+
+NEVER = -62135510400.0
+"""Times up to here, the end of the first day of the year 1, were never set, whatever their zone."""
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY_HOURS = 24
+_WEEK_HOURS = 7 * _DAY_HOURS
+_MONTH_HOURS = 30 * _DAY_HOURS
+_YEAR_HOURS = 365 * _DAY_HOURS
+
+
+def parse_time(text: str, *, source: str, key: str) -> float:
+    """Seconds since 1970 of the RFC 3339 *text*; -62135596800 for a time that was never set.
+
+    Decimals beyond the sixth are dropped. DecodeError, naming *source* and *key*, for anything else.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise DecodeError(f"{source}: {key}: expected a time, found {text[:60]!r}", source=source, key=key)
+    return moment.timestamp()
+
+
+def human_duration(seconds: float) -> str:
+    """A length of time in words, one unit, in the steps and the rounding of Podman's lists.
+
+    Less than a second, also when a clock was set back, is "Less than a second".
+    """
+    if seconds < _MINUTE:
+        return _small(int(seconds))
+    if seconds < _HOUR:
+        minutes = int(seconds // _MINUTE)
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    hours = int(seconds / _HOUR + 0.5)
+    if hours == 1:
+        return "About an hour"
+    for limit, unit, name in _STEPS:
+        if hours < limit:
+            return f"{hours // unit} {name}"
+    return f"{int(seconds / _HOUR) // _YEAR_HOURS} years"
+
+
+_STEPS = (
+    (2 * _DAY_HOURS, 1, "hours"),
+    (2 * _WEEK_HOURS, _DAY_HOURS, "days"),
+    (2 * _MONTH_HOURS, _WEEK_HOURS, "weeks"),
+    (2 * _YEAR_HOURS, _MONTH_HOURS, "months"),
+)
+
+
+def _small(seconds: int) -> str:
+    if seconds < 1:
+        return "Less than a second"
+    return "1 second" if seconds == 1 else f"{seconds} seconds"
