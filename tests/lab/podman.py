@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.lab import database
 from tests.lab.machine import PODS, CommandFailedError, Machine, Result
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Store:
         """Return what `podman ps -a` says: the state of each container by its name."""
         listing = json.loads(self.podman("ps", "-a", "--format", "json").stdout)
         return {entry["Names"][0]: entry["State"] for entry in listing}
+
+    def states_on_disk(self) -> dict[str, int]:
+        """Return the stored state of each container by its name."""
+        objects = database.objects(self.database, "container").values()
+        return {stored.name: int(stored.state_json()["state"]) for stored in objects}
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Return what `podman inspect` says of one container."""

@@ -12,7 +12,7 @@ from tests.lab.populate import NETWORKED, PODS, STATES, STATIC_IP, VOLUMES
 
 if TYPE_CHECKING:
     from tests.lab.podman import Store
-    from tests.peer.conftest import MakeStore
+    from tests.lab.stores import MakeStore
 
 # The state as libpod stores it.
 RUNNING = 3
@@ -284,7 +284,7 @@ def test_stores_the_same_as_the_refresh_of_podman(make_store: MakeStore) -> None
 
 def test_stores_the_same_as_the_refresh_of_podman_5(make_store: MakeStore) -> None:
     """Key by key; Podman 5 removes a container that removes itself at its end, we leave it as exited."""
-    from tests.peer.conftest import PODMAN_5
+    from tests.lab.stores import PODMAN_5
 
     ours, podmans = make_store(PODMAN_5, populated=True), make_store(PODMAN_5, populated=True)
     ours.refresh()

@@ -9,11 +9,11 @@ import pytest
 
 from tests.lab import database
 from tests.lab.populate import STATES
-from tests.peer.conftest import PODMAN_4, PODMAN_5
+from tests.lab.stores import PODMAN_4, PODMAN_5
 
 if TYPE_CHECKING:
     from tests.lab.podman import Store
-    from tests.peer.conftest import Kind, MakeStore
+    from tests.lab.stores import Kind, MakeStore
 
 BROKEN = {
     "empty": b"",

@@ -9,12 +9,12 @@ import pytest
 from tests import tools
 from tests.lab import database
 from tests.lab.populate import STATES
-from tests.peer.conftest import KINDS, PODMAN_4
+from tests.lab.stores import KINDS, PODMAN_4
 
 if TYPE_CHECKING:
     from tests.lab.machine import Result
     from tests.lab.podman import Store
-    from tests.peer.conftest import Kind, MakeStore
+    from tests.lab.stores import Kind, MakeStore
 
 KILLED = (137, -9)
 AT_MOST = 40

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import database
-from tests.peer.conftest import KINDS, Kind
+from tests.lab.stores import KINDS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.lab.podman import Store
-    from tests.peer.conftest import MakeStore
+    from tests.lab.stores import MakeStore
 
 LOSSES: dict[str, Callable[[Store], None]] = {
     "alive": lambda store: store.remove_alive(),

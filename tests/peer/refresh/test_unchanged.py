@@ -13,13 +13,13 @@ import pytest
 from libpod import boltdb
 from tests import tools
 from tests.lab import clone, database
-from tests.peer.conftest import PODMAN_4, PODMAN_5
+from tests.lab.stores import PODMAN_4, PODMAN_5
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.lab.podman import Store
-    from tests.peer.conftest import MakeStore
+    from tests.lab.stores import MakeStore
 
 FLUSHES_AT_MOST = 6
 
