@@ -67,6 +67,7 @@ class Machine:
         machine = cls(room)
         trees.mount_writable(tree, room)
         (room / "containers").mkdir(exist_ok=True)
+        machine.write("/etc/systemd/system.conf.d/patience.conf", "[Manager]\nDefaultTimeoutStopSec=5s\n")
         return machine
 
     def __enter__(self) -> Self:
@@ -82,6 +83,17 @@ class Machine:
     def running(self) -> bool:
         """Whether it is powered on."""
         return self._nspawn is not None and self._nspawn.poll() is None
+
+    def path(self, inside: str) -> Path:
+        """Return where the file *inside*, of the disk (so not of /run or /tmp), is found from here."""
+        if inside.startswith("/var/lib/containers/"):
+            return self.room / inside.removeprefix("/var/lib/")
+        return self.root / inside.removeprefix("/")
+
+    def write(self, inside: str, text: str) -> None:
+        """Write the file *inside* of the disk, with its directories; on or off."""
+        self.path(inside).parent.mkdir(parents=True, exist_ok=True)
+        self.path(inside).write_text(text)
 
     def console(self) -> str:
         """Return the end of what the machine has printed."""
