@@ -1,0 +1,157 @@
+"""The boot refresh beside Podman 4.3 on the same stores.
+
+Both programs run in turn in one session, on one machine; what counts is the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.bench import hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.bench.hosts import Host
+
+# What a start must not import where there is nothing to do.
+HEAVY = {"ctypes", "dataclasses", "filelock", "inspect", "logging", "pathlib", "psutil", "pystemd", "sqlite3"}
+HEAVY |= {"subprocess", "typing"}
+
+
+class Plan(NamedTuple):
+    """How many containers the stores have, and how often each program runs."""
+
+    small: int
+    large: int
+    huge: int
+    rounds: int
+    huge_rounds: int
+
+
+FULL = Plan(small=10, large=1000, huge=10000, rounds=11, huge_rounds=3)
+QUICK = Plan(small=2, large=6, huge=12, rounds=1, huge_rounds=1)
+
+
+class Row(NamedTuple):
+    """One line of the table. *goal* bounds *ratio* where there is one, else the value itself."""
+
+    what: str
+    containers: int
+    unit: str
+    libpod: float
+    podman: float | None
+    ratio: float | None
+    goal: float | None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is reached; None where none is set."""
+        if self.goal is None:
+            return None
+        return (self.libpod if self.ratio is None else self.ratio) <= self.goal
+
+
+def compared(what: str, containers: int, unit: str, ours: float, theirs: float, goal: float | None) -> Row:
+    """Return a row that compares the two programs."""
+    return Row(what, containers, unit, ours, theirs, ours / theirs if theirs else None, goal)
+
+
+class Bench:
+    """Measures by a plan; *say* gets one line for people about what is going on."""
+
+    def __init__(self, room: Path, python: str, plan: Plan, say: Callable[[str], None]) -> None:
+        self.room = room
+        self.python = python
+        self.plan = plan
+        self.say = say
+        self.rows: list[Row] = []
+        self.about: dict[str, object] = {}
+        self.imports: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Measure everything."""
+        plan = self.plan
+        with hosts.base(self.room, self.python) as disk:
+            with self._host(disk, plan.small) as host:
+                self.about = hosts.about(host)
+                self.steady_state(host, time_goal=1.0)
+                self.imports = host.imports(host.libpod("refresh"))
+                self.flushes(host)
+            with self._host(disk, plan.large) as host:
+                self.steady_state(host, time_goal=0.25)
+                self.listing(host)
+                self.flushes(host)
+                large = self.refresh(host)
+            with self._host(disk, plan.huge) as host:
+                self.huge(host, large)
+
+    @contextlib.contextmanager
+    def _host(self, disk: Path, containers: int) -> Iterator[Host]:
+        self.say(f"store of {containers} containers")
+        with hosts.host(self.room, disk, self.python, containers) as host:
+            host.boot()
+            assert host.listed() == containers
+            yield host
+
+    def steady_state(self, host: Host, *, time_goal: float) -> None:
+        """Compare a refresh with nothing to do with the cheapest command of Podman."""
+        ours, theirs = host.libpod("refresh"), host.podman("ps", "-q")
+        host.seconds(ours)
+        self._compare("nothing to do: time", host, ours, theirs, time_goal)
+        memory = statistics.median(host.peak_memory(ours) for _ in range(3))
+        podman = statistics.median(host.peak_memory(theirs) for _ in range(3))
+        row = compared("nothing to do: memory", host.containers, "MiB", memory, podman, 0.5)
+        self.rows.append(row)
+
+    def listing(self, host: Host) -> None:
+        """Compare the listing of all containers."""
+        self._compare("ps -a: time", host, host.libpod("ps", "-a"), host.podman("ps", "-a"), 0.5)
+
+    def _compare(self, what: str, host: Host, ours: list[str], theirs: list[str], goal: float) -> None:
+        times = [(host.seconds(ours), host.seconds(theirs)) for _ in range(self.plan.rounds)]
+        first, second = (statistics.median(column) for column in zip(*times, strict=True))
+        self.rows.append(compared(what, host.containers, "s", first, second, goal))
+
+    def flushes(self, host: Host) -> None:
+        """Count how often a refresh waits for the disk."""
+        host.boot()
+        ours = host.flushes(host.libpod("refresh"))
+        host.boot()
+        theirs = host.flushes(host.podman("ps", "-q"))
+        self.rows.append(Row("refresh: flushes", host.containers, "", ours, theirs, None, 6))
+
+    def refresh(self, host: Host) -> float:
+        """Compare the refresh itself; Podman's is its first `ps -q` of a boot less a plain one."""
+        ours, theirs = [], []
+        for _ in range(self.plan.rounds):
+            host.boot()
+            ours.append(host.seconds(host.libpod("refresh")))
+            host.boot()
+            first = host.seconds(host.podman("ps", "-q"))
+            theirs.append(first - host.seconds(host.podman("ps", "-q")))
+        mine, podman = statistics.median(ours), statistics.median(theirs)
+        self.rows.append(compared("refresh: time", host.containers, "s", mine, podman, 0.35))
+        return mine
+
+    def huge(self, host: Host, large: float) -> None:
+        """Compare a huge store with the large one: time grows no more than the store, memory has a bound."""
+        times = []
+        for _ in range(self.plan.huge_rounds):
+            host.boot()
+            times.append(host.seconds(host.libpod("refresh")))
+        host.boot()
+        memory = host.peak_memory(host.libpod("refresh"))
+        count, mine = host.containers, statistics.median(times)
+        growth = Row(
+            f"refresh: time, to that of {self.plan.large}", count, "s", mine, None, mine / large, 12.0
+        )
+        self.rows += [growth, Row("refresh: memory", count, "MiB", memory, None, None, 200)]
+        assert host.listed() == count
+
+    def heavy_imports(self) -> list[str]:
+        """Return what a refresh with nothing to do imports and should not."""
+        return sorted(HEAVY & self.imports.keys())
