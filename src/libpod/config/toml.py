@@ -55,12 +55,20 @@ def _contents(path: str, *, required: bool) -> bytes | None:
     except OSError as error:
         hint = "check its permissions, or run as its owner" if isinstance(error, PermissionError) else None
         raise _unreadable(path, error, hint) from error
-    with open(descriptor, "rb") as file:
+    try:
         _check_kind(os.fstat(descriptor), path)
-        try:
-            return file.read(LARGEST_FILE)
-        except OSError as error:
-            raise _unreadable(path, error, None) from error
+        return _read_all(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error, None) from error
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int) -> bytes:
+    data = b""
+    while part := os.read(descriptor, LARGEST_FILE):
+        data += part
+    return data
 
 
 def _unreadable(path: str, error: OSError, hint: str | None) -> ConfigurationError:
