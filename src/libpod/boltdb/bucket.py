@@ -92,6 +92,12 @@ class Bucket:
             for found, flag, value in zip(leaf.keys[first:], leaf.flags[first:], values, strict=True):
                 yield found, None if flag else bytes(value)
 
+    def __iter__(self) -> Iterator[bytes]:
+        return self.keys()
+
+    def __contains__(self, key: bytes) -> bool:
+        return self._find(key)[1] >= 0
+
     def keys(self) -> Iterator[bytes]:
         """Yield every key, buckets included, in order."""
         for leaf, first in self._leaves(b""):

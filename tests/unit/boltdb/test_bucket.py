@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -44,6 +44,16 @@ def test_what_is_absent_is_none(db: Database) -> None:
         assert bucket.get(b"") is None
 
 
+def test_membership_counts_values_and_buckets(db: Database) -> None:
+    with db.update() as tx:
+        bucket = tx.create_bucket(b"b")
+        fill(bucket, {b"value": b"v", b"bucket": {}})
+        assert b"value" in bucket
+        assert b"bucket" in bucket
+        assert b"absent" not in bucket
+        assert list(bucket) == [b"bucket", b"value"]
+
+
 def test_empty_value_is_not_none(db: Database) -> None:
     with db.update() as tx:
         tx.create_bucket(b"b").put(b"key", b"")
@@ -64,9 +74,10 @@ def test_put_replaces(db: Database) -> None:
 
 def test_later_changes_of_the_callers_buffers_do_not_matter(db: Database) -> None:
     key, value = bytearray(b"key"), bytearray(b"value")
+    given = cast("bytes", key), cast("bytes", value)
     with db.update() as tx:
         bucket = tx.create_bucket(b"b")
-        bucket.put(key, value)
+        bucket.put(*given)
         key[0] = value[0] = 0
         assert content(tx) == {b"b": {b"key": b"value"}}
 
@@ -74,8 +85,8 @@ def test_later_changes_of_the_callers_buffers_do_not_matter(db: Database) -> Non
 @pytest.mark.parametrize("size", [1, 2, 100, 4095, 4096, 4097, 32767, 32768])
 def test_keys_of_every_allowed_size(path: Path, size: int) -> None:
     keys = [bytes([letter]) + b"k" * (size - 1) for letter in range(12)]
-    make(path, {b"b": {key: b"value" for key in keys}})
-    assert stored(path) == {b"b": {key: b"value" for key in keys}}
+    make(path, {b"b": dict.fromkeys(keys, b"value")})
+    assert stored(path) == {b"b": dict.fromkeys(keys, b"value")}
 
 
 @pytest.mark.parametrize("size", [0, 32769])
@@ -310,7 +321,7 @@ class TestWalk:
         with db.update() as tx:
             bucket = require(tx.bucket(b"b"))
             seen = 0
-            for key in bucket.keys():
+            for key in bucket:
                 assert bucket.delete(key)
                 seen += 1
             assert seen == 3000
@@ -404,7 +415,9 @@ def actions(bucket: Bucket) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("name", ["put", "delete", "create_bucket", "delete_bucket", "next_sequence", "flush"])
+@pytest.mark.parametrize(
+    "name", ["put", "delete", "create_bucket", "delete_bucket", "next_sequence", "flush"]
+)
 def test_a_reader_changes_nothing(path: Path, name: str) -> None:
     make(path, {b"b": {b"k": b"v", b"c": {}}})
     with Database.open(path) as db, db.view() as tx:
@@ -414,7 +427,9 @@ def test_a_reader_changes_nothing(path: Path, name: str) -> None:
             action()
 
 
-@pytest.mark.parametrize("name", ["put", "delete", "create_bucket", "delete_bucket", "next_sequence", "flush"])
+@pytest.mark.parametrize(
+    "name", ["put", "delete", "create_bucket", "delete_bucket", "next_sequence", "flush"]
+)
 def test_nothing_works_after_the_end_of_the_transaction(path: Path, name: str) -> None:
     make(path, {b"b": {b"k": b"v", b"c": {}}})
     with Database.open(path) as db:

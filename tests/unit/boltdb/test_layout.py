@@ -91,7 +91,10 @@ def test_flipped_bits_in_the_page_header_do_not_matter() -> None:
         (b"\0" * (META_END - 1), "ends inside"),
         (b"\0" * META_END, "magic"),
         (b"SQLite format 3\0" * 8, "magic"),
-        (b"\0" * 16 + bytes.fromhex("ed0cdaed")[:: 1 if struct.pack("=H", 1)[0] else -1] + b"\0" * 60, "byte order"),
+        (
+            b"\0" * 16 + bytes.fromhex("ed0cdaed")[:: 1 if struct.pack("=H", 1)[0] else -1] + b"\0" * 60,
+            "byte order",
+        ),
     ],
 )
 def test_other_bytes_are_no_meta(data: bytes, fault: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_damage_is_named(page: bytes, fault: str) -> None:
 
 def sizes_of_pages(sizes: list[int], page_size: int) -> list[int]:
     starts = [0, *split_points(sizes, page_size)]
-    return [PAGE_HEADER_SIZE + sum(sizes[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [PAGE_HEADER_SIZE + sum(sizes[a:b]) for a, b in pairwise(starts)]
 
 
 @pytest.mark.parametrize(
@@ -130,4 +131,4 @@ def test_split_pages_are_half_full_and_never_too_large() -> None:
 def test_every_page_of_a_split_has_two_elements() -> None:
     for count in range(5, 40):
         starts = [0, *split_points([9000] * count, 4096)]
-        assert min(b - a for a, b in zip(starts, starts[1:], strict=False)) >= 2
+        assert min(b - a for a, b in pairwise(starts)) >= 2

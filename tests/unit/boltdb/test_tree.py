@@ -109,7 +109,7 @@ def test_pages_are_joined(path: Path) -> None:
 
 def test_tree_loses_levels(path: Path) -> None:
     keys = [b"k" * 400 + b"%04d" % number for number in range(1000)]
-    make(path, {b"b": {key: b"v" for key in keys}})
+    make(path, {b"b": dict.fromkeys(keys, b"v")})
     with Database.open(path) as db:
         with db.update() as tx:
             bucket = require(tx.bucket(b"b"))
