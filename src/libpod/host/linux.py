@@ -141,15 +141,16 @@ class SharedMapping:
     waiter and tells it so. A mutex is owned by the thread that locked it, and only that thread may unlock it.
 
     While a thread owns a mutex, the C library and the kernel keep pointers into the mapping; unmapping it
-    then would crash the process. `close` therefore leaves a mapping with an owned mutex in place until
-    the end of the process, which frees the mutex as well.
+    then would crash the process. A mapping with an owned mutex is therefore kept from Python's own
+    clearing up, which comes before the kernel's: only the kernel tells the next in line that the owner is
+    gone.
     """
 
     def __init__(self, descriptor: int, size: int) -> None:
         self._map = mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._anchor: ctypes.c_char | None = ctypes.c_char.from_buffer(self._map)
         self._address = ctypes.addressof(self._anchor)
-        self._owned = 0
+        self._owned: set[int] = set()
         self.size = size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -185,7 +186,8 @@ class SharedMapping:
             _call("pthread_mutex_consistent", self._pointer(offset))
         elif result != 0:
             raise LockError(f"cannot lock shared mutex: {os.strerror(result)}")
-        self._owned += 1
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._map))
+        self._owned.add(offset)
         return "acquired" if result == 0 else "owner died"
 
     def _wait_for(self, offset: int, seconds: float) -> int:
@@ -205,7 +207,8 @@ class SharedMapping:
         result = _library.pthread_mutex_unlock(self._pointer(offset))
         if result != 0:
             raise LockError(f"cannot unlock shared mutex: {os.strerror(result)}")
-        self._owned -= 1
+        self._owned.discard(offset)
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(self._map))
 
     def mutex_owner(self, offset: int) -> int | None:
         """The thread ID that owns the mutex at *offset*, or None if none does or it cannot be told."""

@@ -18,6 +18,7 @@ from libpod.errors import InvalidArgument
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
     from typing import Self
 
 Kind = Literal["shm", "file"]
@@ -32,7 +33,7 @@ class Lock(Protocol):
     def name(self) -> str:
         """What the lock is called in messages."""
 
-    def acquire(self, timeout: float | None = None) -> None:
+    def acquire(self, timeout: float | None = None) -> object:
         """Wait for the lock, at most *timeout* seconds (None: as long as it takes).
 
         LockTimeout, naming the holder where it can be told; LockError if this thread holds it already.
@@ -43,7 +44,9 @@ class Lock(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *exception: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
@@ -46,7 +46,9 @@ class AliveLock(filelock.BaseFileLock):
         self._on_wait = on_wait
         self._waiting_since: float | None = None
 
-    def acquire(self, timeout: float | None = None, poll_interval: float = 0.05, **options: Any) -> Any:
+    def acquire(  # type: ignore[override]  # the options differ between the versions of filelock
+        self, timeout: float | None = None, poll_interval: float = 0.05, **options: Any
+    ) -> Any:
         """Wait for the lock, making the directory if there is none.
 
         LockTimeout, naming the holder, when it was not free in time; FileError for a file that cannot be
@@ -80,6 +82,11 @@ class AliveLock(filelock.BaseFileLock):
         else:
             os.close(descriptor)
             self._tell()
+
+    @property
+    def name(self) -> str:
+        """What the lock is called in messages."""
+        return self.lock_file
 
     def _release(self) -> None:
         descriptor = self._descriptor()
@@ -118,8 +125,7 @@ class AliveLock(filelock.BaseFileLock):
     # filelock 3.9 keeps the descriptor in the lock itself, later versions in an object of their own.
 
     def _descriptor(self) -> int | None:
-        found = self._context.lock_file_fd if hasattr(self, "_context") else self._lock_file_fd
-        return cast("int | None", found)
+        return self._context.lock_file_fd if hasattr(self, "_context") else self._lock_file_fd
 
     def _set_descriptor(self, descriptor: int | None) -> None:
         if hasattr(self, "_context"):

@@ -9,6 +9,7 @@ import struct
 import sys
 from typing import Final
 
+from libpod import failpoints
 from libpod.errors import FileError, InvalidArgument, LockError, LockExists, LockTimeout, NoLocksLeft
 from libpod.host import files, linux
 from libpod.locks.waiting import Holders, WaitingLock
@@ -221,7 +222,7 @@ class ShmLockManager:
 
     def allocated(self) -> set[int]:
         """The numbers that are taken now."""
-        found = set()
+        found: set[int] = set()
         with self._account():
             for group in range(self.num_locks // LOCKS_PER_GROUP):
                 bitmap = self._bitmap(group)
@@ -291,6 +292,7 @@ def _create(path: str, num_locks: int) -> None:
             # The directory descriptor is not used for an absolute path, but only with one does Python call
             # linkat(2), which can follow this link of /proc to a file without a name.
             source = f"/proc/self/fd/{descriptor}"
+            failpoints.reach("locks.link")
             os.link(source, path, src_dir_fd=descriptor, follow_symlinks=True)
         finally:
             os.close(descriptor)
