@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 INSTALL = "dpkg --install /root/*.deb"
 IMAGE = "localhost/busybox"
 
-# The machine lacks CAP_SYS_RESOURCE, crun refuses hybrid cgroups, and our image does for a pod's own container.
+# The machine lacks CAP_SYS_RESOURCE, crun refuses hybrid cgroups, our image does for a pod's own container.
 SETTINGS = f"""\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]

@@ -56,7 +56,7 @@ def test_ageing_removes_nothing(machine: Machine) -> None:
     kept = ["/run/libpod/alive", "/run/libpod/exits/1", "/tmp/run-1000/libpod/tmp/alive"]
     kept += ["/tmp/user/1000/libpod/tmp/alive", "/tmp/storage-run-1000/lock"]
     machine.write("/srv/old/etc/tmpfiles.d/eager.conf", "e /run 0755 root root 0\nq /tmp 1777 root root 0\n")
-    machine.shell("cd /srv/old; mkdir -p usr/lib; cp -R /usr/lib/tmpfiles.d usr/lib")
+    machine.shell("cd /usr/lib/tmpfiles.d; cp runtime-refresh.conf x11.conf /srv/old/etc/tmpfiles.d")
     for path in [*kept, "/tmp/other", "/run/other"]:
         machine.write(f"/srv/old{path}", "")
     machine.run("systemd-tmpfiles", "--root=/srv/old", "--clean")
