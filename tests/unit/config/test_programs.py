@@ -22,7 +22,8 @@ def test_the_first_that_can_be_executed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o755)
     good, later = program(tmp_path / "good"), program(tmp_path / "later")
     (tmp_path / "link").symlink_to("good")
-    bad = [str(tmp_path / name) for name in ("none", "directory", "fifo")] + [program(tmp_path / "text", 0o644)]
+    bad = [str(tmp_path / name) for name in ("none", "directory", "fifo")]
+    bad.append(program(tmp_path / "text", 0o644))
     assert programs.find("conmon", [*bad, good, later], "conmon") == good
     assert programs.find("conmon", [*bad, str(tmp_path / "link")], "conmon") == str(tmp_path / "link")
 
