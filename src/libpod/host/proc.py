@@ -126,6 +126,16 @@ def _split_arguments(raw: bytes) -> list[str]:
 # ---------------------------------------------------------------- mounts
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process has this ID and is not a zombie (proc(5), the state in /proc/PID/stat)."""
+    try:
+        data = files.read_bytes(f"{PROCESS_DIRECTORY}/{pid}/stat")
+    except FileError:
+        return False
+    # The name in parentheses may hold anything, so the state is looked for after the last one.
+    return data.rpartition(b")")[2].split()[:1] not in ([b"Z"], [b"X"], [])
+
+
 def descendants(pid: int) -> list[int]:
     """The children of a process, their children, and so on (proc(5), task/TID/children)."""
     found: list[int] = []

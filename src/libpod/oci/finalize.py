@@ -115,7 +115,7 @@ def _set_hostname(spec: Object, process: Object, linux: Object, facts: StartFact
 
 
 def _mounts(spec: Object, root: Object, facts: StartFacts) -> list[Mapping[str, object]]:
-    """Those stored, named volumes, and our files where nothing was asked for; sorted so that none hides one."""
+    """Those stored, named volumes, and our files where nothing was asked for; none hides another one."""
     mounts: list[Mapping[str, object]] = []
     taken: set[str] = set()
     for mount in (*_list(spec, "mounts"), *facts.volumes):

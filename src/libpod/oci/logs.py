@@ -192,3 +192,10 @@ def parse(line: bytes) -> LogLine:
         return LogLine("1970-01-01T00:00:00Z", "stdout", partial=False, text=line)
     moment, stream, kind, text = found.groups()
     return LogLine(moment.decode("ascii", "replace"), stream.decode(), partial=kind == b"P", text=text)
+
+
+def go_time(nanoseconds: int) -> str:
+    """Nanoseconds since 1970 as Go's encoder writes a time in UTC."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0").rstrip(".")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"

@@ -36,7 +36,7 @@ from libpod.errors import (
     NoSuchObject,
     RuntimeStopped,
 )
-from libpod.host import files, tree
+from libpod.host import files, jsonutil, tree
 from libpod.storage import bigdata, driver, options, records
 from libpod.storage.images import ImageRecord, normalize
 from libpod.storage.lockfile import LockFile
@@ -157,6 +157,15 @@ class Store:
         with self._reading(self._images):
             record = self._find_image(image_id)
             return bigdata.read(os.path.dirname(self._images.path), identifier(record), key)
+
+    def image_config(self, image_id: str) -> dict[str, object]:
+        """The OCI configuration of an image."""
+        source = f"manifest of image {image_id}"
+        manifest = jsonutil.loads_object(self.image_data(image_id, "manifest"), source)
+        digest = jsonutil.get_str(
+            jsonutil.get_object(manifest, "config", source=source), "digest", source=source
+        )
+        return jsonutil.loads_object(self.image_data(image_id, digest), f"configuration of image {image_id}")
 
     def image_size(self, image_id: str) -> int:
         """The bytes of an image: its layers uncompressed, and its big data."""

@@ -1,0 +1,140 @@
+"""Taking down what a container needs only while it runs, and removing it. The caller holds its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from libpod.errors import (
+    DependencyExists,
+    InvalidState,
+    LibpodError,
+    NoSuchContainer,
+    OCIRuntimeError,
+)
+from libpod.host import files, jsonutil, mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.containers.engine import Engine
+    from libpod.state.records import ContainerRecord
+
+CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING = 1, 2, 3, 4, 5, 6, 7
+AUTO_REMOVE = "io.podman.annotations.autoremove"
+LEFTOVERS = ("attach", "ctl", "winsz", "oom")
+
+
+def is_auto_remove(record: ContainerRecord) -> bool:
+    """Whether the container was made with `--rm`."""
+    source = record.describe()
+    specification = jsonutil.get_object(record.config, "spec", {}, source=source)
+    annotations = jsonutil.get_object(specification, "annotations", {}, source=source)
+    return annotations.get(AUTO_REMOVE) == "TRUE"
+
+
+def take_down(engine: Engine, record: ContainerRecord) -> None:
+    """Make the OCI runtime forget a container that does not run, and unmount its file systems.
+
+    Its state becomes *exited*, or *configured* if it has not run. Everything is tried; the first error is
+    raised at the end.
+    """
+    errors: list[LibpodError] = []
+    if record.status in (CREATED, STOPPED):
+        with _collected(errors):
+            _forget(engine, record)
+            record.status = EXITED if record.status == STOPPED else CONFIGURED
+            record.pid = record.conmon_pid = 0
+            engine.state.save_container(record)
+    with _collected(errors):
+        unmount(engine, record)
+    if errors:
+        raise errors[0]
+
+
+def _forget(engine: Engine, record: ContainerRecord) -> None:
+    """`delete` of the runtime; a container that it does not know is no error."""
+    try:
+        engine.runtime.delete(record.id, force=True)
+    except (InvalidState, OCIRuntimeError):
+        if engine.runtime.state(record.id) is not None:
+            raise
+    with contextlib.suppress(LibpodError):
+        engine.cgroups.remove_container(_cgroup_parent(record), record.id)
+
+
+def _cgroup_parent(record: ContainerRecord) -> str:
+    return jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
+
+
+def unmount(engine: Engine, record: ContainerRecord) -> None:
+    """Give up the mounts that `libpod.containers.start.mount` made."""
+    source = record.describe()
+    for path in jsonutil.get_str_list(record.config, "mounts", [], source=source):
+        mounts.unmount_if_mounted(path)
+    if not record.mounted:
+        return
+    if not jsonutil.get_str(record.config, "rootfs", "", source=source):
+        with contextlib.suppress(NoSuchContainer):
+            engine.store.unmount(record.id)
+    record.set_mount_point("")
+    engine.state.save_container(record)
+
+
+def after_failure(engine: Engine, record: ContainerRecord) -> None:
+    """Undo a start that failed; the error that made it fail goes on, what fails here is told beside it."""
+    try:
+        _forget(engine, record)
+        record.status = EXITED if record.status in (STOPPED, EXITED) else CONFIGURED
+        record.pid = record.conmon_pid = 0
+        unmount(engine, record)
+        engine.state.save_container(record)
+    except LibpodError as error:
+        engine.warn(f"cleaning up after container {record.name} failed: {error}")
+
+
+def remove_leftovers(engine: Engine, record: ContainerRecord) -> None:
+    """Remove the files of an earlier conmon: a stale exit file would be taken for the end of the next run."""
+    for name in LEFTOVERS:
+        files.remove_file(os.path.join(record.static_directory, name))
+    files.remove_file(os.path.join(engine.exit_directory, record.id))
+
+
+def remove(engine: Engine, record: ContainerRecord) -> None:
+    """Remove a container that does not run: mounts, storage, record and lock, in this order.
+
+    Its state is *removing* from the first step on, so that what a crash leaves is known for what it is.
+    Raises DependencyExists while others need it.
+    """
+    users = engine.state.container_in_use(record)
+    if users:
+        raise DependencyExists(
+            f"container {record.name} is needed by {', '.join(user[:12] for user in users)}",
+            dependents=users,
+            hint="remove those first",
+        )
+    _forget_for_removal(engine, record)
+    record.status = REMOVING
+    engine.state.save_container(record)
+    remove_leftovers(engine, record)
+    with contextlib.suppress(NoSuchContainer):
+        engine.store.delete_container(record.id)
+    engine.state.remove_container_exec_sessions(record)
+    if record.pod:
+        engine.state.remove_container_from_pod(engine.state.pod(record.pod), record)
+    else:
+        engine.state.remove_container(record)
+
+
+def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:
+    if record.status not in (CONFIGURED, EXITED):
+        _forget(engine, record)
+        record.pid = record.conmon_pid = 0
+    unmount(engine, record)
+
+
+@contextlib.contextmanager
+def _collected(errors: list[LibpodError]):  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except LibpodError as error:
+        errors.append(error)

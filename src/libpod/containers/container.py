@@ -1,0 +1,382 @@
+"""A container: what can be done with it, and in which state.
+
+Every operation takes the container's lock, reads its state anew, and looks whether it has ended meanwhile.
+The states and their numbers are Podman's: configured, created, running, stopped, paused, exited, removing,
+stopping.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+from libpod.containers import cleanup, start, status
+from libpod.errors import (
+    ContainerStopped,
+    InvalidState,
+    LibpodError,
+    LockError,
+    NoSuchContainer,
+)
+from libpod.host import jsonutil, proc, process
+from libpod.oci import exits, logs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from libpod.containers.engine import Engine
+    from libpod.oci.attach import AttachSocket
+    from libpod.oci.logs import LogLine, Selection
+    from libpod.state.records import ContainerRecord
+
+CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING, STOPPING = range(1, 9)
+EXIT_FILE_SECONDS = 5.0
+KILL_SECONDS = 5.0
+_UNKNOWN_EXIT = -1
+
+
+class Container:
+    """One container of a runtime. Its *record* is what the database says, as of the last operation."""
+
+    def __init__(self, engine: Engine, record: ContainerRecord) -> None:
+        self._engine = engine
+        self.record = record
+
+    @property
+    def id(self) -> str:
+        """64 hexadecimal digits."""
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        """The name that people use."""
+        return self.record.name
+
+    # ------------------------------------------------------------ state
+
+    def state(self) -> str:
+        """The word for its state now: `created`, `running`, `exited`, …"""
+        with self._locked():
+            return status.status_name(self.record.status)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._engine.locked(self.record):
+            self._synchronize()
+            yield
+
+    def _synchronize(self) -> None:
+        """Take note of a container that has ended: from its exit file, or because nothing of it lives."""
+        record = self.record
+        if record.status not in (RUNNING, PAUSED, STOPPING):
+            return
+        paths = self._engine.files(record)
+        ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
+        if ended is None:
+            if self._lives():
+                return
+            ended = exits.wait(os.path.join(paths.exit_directory, record.id), paths.bundle, self._grace())
+        if ended is None:
+            ended = exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False)
+        self._note_exit(ended)
+
+    def _lives(self) -> bool:
+        pid = self.record.pid
+        return pid > 0 and proc.is_alive(pid)
+
+    def _grace(self) -> float:
+        """conmon writes the exit file a moment after the end; without conmon nobody will."""
+        conmon = self.record.conmon_pid
+        return EXIT_FILE_SECONDS if conmon > 0 and proc.is_alive(conmon) else 0.0
+
+    def _note_exit(self, ended: exits.Exit) -> None:
+        record = self.record
+        record.status = STOPPED
+        record.pid = record.conmon_pid = 0
+        record.exit_code = ended.code
+        record.state["exited"] = True
+        record.state["finishedTime"] = logs.go_time(ended.time)
+        if ended.out_of_memory:
+            record.state["oomKilled"] = True
+        self._engine.state.save_container(record)
+        with contextlib.suppress(LibpodError):
+            self._engine.state.add_exit_code(record.id, ended.code)
+
+    def _require(self, *states: int, verb: str) -> None:
+        if self.record.status in states:
+            return
+        found = status.status_name(self.record.status)
+        wanted = " or ".join(status.status_name(state) for state in states)
+        raise InvalidState(f"container {self.name} is {found}: to {verb} it, it must be {wanted}")
+
+    # ------------------------------------------------------------ starting
+
+    def init(self) -> None:
+        """Create it in the OCI runtime without letting it run. It must be created, exited or stopped."""
+        self._start_dependencies()
+        with self._locked():
+            self._init()
+
+    def _init(self) -> None:
+        self._require(CONFIGURED, EXITED, STOPPED, verb="initialize")
+        if self.record.status == STOPPED:
+            cleanup.take_down(self._engine, self.record)
+        start.initialize(self._engine, self.record)
+
+    def start(self) -> None:
+        """Run it, after the containers that it needs. Starting a running container does nothing."""
+        self._start_dependencies()
+        with self._locked():
+            if self.record.status == RUNNING:
+                return
+            self._require(CONFIGURED, CREATED, EXITED, STOPPED, verb="start")
+            if self.record.status != CREATED:
+                self._init()
+            start.start(self._engine, self.record)
+
+    def start_attached(self) -> AttachSocket:
+        """As `start`, connected before it runs, so that no output is lost."""
+        from libpod.oci.attach import AttachSocket
+
+        self._start_dependencies()
+        with self._locked():
+            self._require(CONFIGURED, CREATED, EXITED, STOPPED, verb="start")
+            if self.record.status != CREATED:
+                self._init()
+            connection = AttachSocket(self._engine.files(self.record).attach_socket)
+            try:
+                start.start(self._engine, self.record)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def attach(self) -> AttachSocket:
+        """Connect to the streams of a running container."""
+        from libpod.oci.attach import AttachSocket
+
+        with self._locked():
+            self._require(CREATED, RUNNING, verb="attach to")
+            return AttachSocket(self._engine.files(self.record).attach_socket)
+
+    def _start_dependencies(self) -> None:
+        for identifier in self.record.dependencies:
+            Container(self._engine, self._engine.state.container(identifier)).start()
+
+    # ------------------------------------------------------------ stopping
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Ask it to end with its stop signal, and kill it after *timeout* seconds (its own if None).
+
+        Raises ContainerStopped if it has ended already, and InvalidState if it never ran. Others can work
+        with the container while we wait.
+        """
+        if timeout is None:
+            timeout = jsonutil.get_int(self.record.config, "stopTimeout", 10, source=self.record.describe())
+        with self._locked():
+            if self.record.status in (STOPPED, EXITED):
+                raise ContainerStopped(f"container {self.name} is stopped already")
+            self._require(RUNNING, STOPPING, CREATED, verb="stop")
+            was_created = self.record.status == CREATED
+            if not was_created:
+                self.record.status = STOPPING
+                self._engine.state.save_container(self.record)
+        if was_created:
+            self._remove_created()
+            return
+        self._end(timeout)
+        with self._locked():
+            self.record.state["stoppedByUser"] = True
+            self._engine.state.save_container(self.record)
+            if self.record.status == STOPPED:
+                cleanup.take_down(self._engine, self.record)
+
+    def _remove_created(self) -> None:
+        with self._locked():
+            if self.record.status == CREATED:
+                cleanup.take_down(self._engine, self.record)
+
+    def _end(self, timeout: float) -> None:
+        """Signals, from polite to final."""
+        pid = self.record.pid
+        if timeout > 0:
+            wanted = jsonutil.get_int(self.record.config, "stopSignal", 15, source=self.record.describe())
+            self._signal(wanted)
+            if _wait_for_end(pid, timeout):
+                return
+            name = process.signal_name(wanted)
+            self._engine.warn(f"container {self.name} is alive {timeout:g} seconds after {name}: killing it")
+        self._signal(signal.SIGKILL)
+        if not _wait_for_end(pid, KILL_SECONDS):
+            raise InvalidState(
+                f"container {self.name}: process {pid} is alive {KILL_SECONDS:g} seconds after SIGKILL",
+                hint="it waits for the kernel; see /proc/PID/stack, or try again later",
+            )
+
+    def _signal(self, number: int) -> None:
+        try:
+            self._engine.runtime.kill(self.id, number)
+        except LibpodError:
+            # It may have ended in this moment; a container without conmon may be unknown to nobody else.
+            if self._lives():
+                raise
+
+    def kill(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to its first process. It must be running."""
+        with self._locked():
+            self._require(RUNNING, STOPPING, PAUSED, verb="send a signal to")
+            self._engine.runtime.kill(self.id, number)
+
+    def pause(self) -> None:
+        """Freeze all its processes. It must be running."""
+        with self._locked():
+            self._require(RUNNING, verb="pause")
+            self._engine.runtime.pause(self.id)
+            self.record.status = PAUSED
+            self._engine.state.save_container(self.record)
+
+    def unpause(self) -> None:
+        """Let it go on. It must be paused."""
+        with self._locked():
+            self._require(PAUSED, verb="unpause")
+            self._engine.runtime.resume(self.id)
+            self.record.status = RUNNING
+            self._engine.state.save_container(self.record)
+
+    def restart(self, timeout: float | None = None) -> None:
+        """Stop it if it runs, then start it."""
+        with self._locked():
+            self._require(CONFIGURED, CREATED, RUNNING, STOPPED, EXITED, verb="restart")
+            running = self.record.status == RUNNING
+        if running:
+            with contextlib.suppress(ContainerStopped):
+                self.stop(timeout)
+        self.start()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; its exit code, -1 if nobody knows it.
+
+        A container that was removed meanwhile is waited for as well: its code is kept for some minutes.
+        LockError if it has not ended after *timeout* seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                with self._locked():
+                    if self.record.status not in (RUNNING, PAUSED, STOPPING, CREATED):
+                        return self.record.exit_code
+                    pid = self.record.pid
+            except NoSuchContainer:
+                code = self._engine.state.exit_code(self.id)
+                if code is None:
+                    raise
+                return code
+            left = 3600.0 if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise LockError(f"container {self.name} has not ended after {timeout:g} seconds")
+            if _wait_for_end(pid, left):
+                self._wait_for_exit_file()
+
+    def _wait_for_exit_file(self) -> None:
+        paths = self._engine.files(self.record)
+        exits.wait(os.path.join(paths.exit_directory, self.id), paths.bundle, self._grace())
+
+    # ------------------------------------------------------------ storage, logs
+
+    def mount(self) -> str:
+        """Mount its root for use from outside; returns the path. `unmount` gives it up."""
+        with self._locked():
+            root = jsonutil.get_str(self.record.config, "rootfs", "", source=self.record.describe())
+            return root or self._engine.store.mount(self.id)
+
+    def unmount(self, *, force: bool = False) -> None:
+        """Give up a mount. InvalidState while it runs, unless others have mounted it too."""
+        with self._locked():
+            count = self._engine.store.mounted(self.id)
+            if count <= 1 and self.record.status in (RUNNING, PAUSED, STOPPING) and not force:
+                raise InvalidState(f"container {self.name} runs: its root stays mounted")
+            self._engine.store.unmount(self.id, force=force)
+
+    def logs(self, selection: Selection, *, follow: bool = False) -> Iterator[LogLine]:
+        """Its output so far, and with *follow* what comes until it ends."""
+        source = self.record.describe()
+        driver = jsonutil.get_str(self.record.config, "logDriver", "k8s-file", source=source)
+        if driver == "journald":
+            from libpod.oci import journal
+
+            return journal.read(self.id, selection, follow=follow, running=self._runs)
+        if driver in ("none", "passthrough"):
+            raise InvalidState(f"container {self.name} has the log driver {driver}: there is no log")
+        path = jsonutil.get_str(self.record.config, "logPath", "", source=source)
+        return logs.read(path, selection, follow=follow, running=self._runs)
+
+    def _runs(self) -> bool:
+        try:
+            with self._locked():
+                return self.record.status in (CREATED, RUNNING, PAUSED, STOPPING)
+        except NoSuchContainer:
+            return False
+
+    # ------------------------------------------------------------ the end
+
+    def cleanup(self) -> None:
+        """Take down what a container that has ended left: in the OCI runtime, and its mounts.
+
+        conmon's exit command does this. Raises InvalidState while it runs.
+        """
+        with self._locked():
+            if self.record.status in (RUNNING, PAUSED, STOPPING):
+                raise InvalidState(f"container {self.name} runs: it cannot be cleaned up")
+            cleanup.take_down(self._engine, self.record)
+
+    def remove(self, *, force: bool = False, timeout: float | None = None) -> None:
+        """Remove it, with its storage and its lock.
+
+        One that runs is only removed with *force*, which stops it first. Raises InvalidState otherwise, and
+        DependencyExists while other containers need it.
+        """
+        if force:
+            self._stop_for_removal(timeout)
+        with self._locked():
+            if self.record.status in (RUNNING, PAUSED, STOPPING):
+                found = status.status_name(self.record.status)
+                raise InvalidState(
+                    f"container {self.name} is {found}: it cannot be removed",
+                    hint="stop it first, or use --force",
+                )
+            number = self.record.lock_id
+            cleanup.remove(self._engine, self.record)
+        if number is not None:
+            # Another object with this number (an old database) keeps the lock's file or bit in use.
+            with contextlib.suppress(LockError):
+                self._engine.locks.free(number)
+
+    def _stop_for_removal(self, timeout: float | None) -> None:
+        with self._locked():
+            if self.record.status == PAUSED:
+                self._engine.runtime.resume(self.id)
+                self.record.status = RUNNING
+                self._engine.state.save_container(self.record)
+            running = self.record.status in (RUNNING, STOPPING)
+        if running:
+            with contextlib.suppress(ContainerStopped):
+                self.stop(timeout)
+
+
+def _wait_for_end(pid: int, seconds: float) -> bool:
+    """Whether the process has ended, after at most *seconds*. A zombie has."""
+    if pid <= 0:
+        return True
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+    finally:
+        os.close(descriptor)
+    return bool(ready)

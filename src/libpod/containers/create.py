@@ -1,0 +1,375 @@
+"""Making a container: its storage, its configuration as Podman 4.3 has it, and its record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import time
+
+from libpod.containers import names
+from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
+from libpod.oci import spec
+from libpod.oci.options import HOST, SpecOptions
+from libpod.state.records import ContainerRecord
+from libpod.storage.store import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from libpod.containers.engine import Engine
+    from libpod.storage.images import ImageRecord
+
+DEFAULT_SHM_SIZE = 65536000
+"""Bytes, as Podman 4.3."""
+DEFAULT_STOP_TIMEOUT = 10
+DEFAULT_STOP_SIGNAL = 15
+LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
+CONFIGURED = 1
+NEVER = "0001-01-01T00:00:00Z"
+# Which configuration key names the container whose namespace is joined.
+NAMESPACE_KEYS = {
+    "ipc": "ipcNsCtr",
+    "network": "netNsCtr",
+    "pid": "pidNsCtr",
+    "user": "userNsCtr",
+    "uts": "utsNsCtr",
+    "cgroup": "cgroupNsCtr",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CreateOptions:
+    """A new container. Exactly one of *image* and *rootfs* is given; *spec* says what it runs and how."""
+
+    image: str = ""
+    rootfs: str = ""
+    spec: SpecOptions = dataclasses.field(default_factory=SpecOptions)
+    name: str = ""
+    """Empty for a generated one."""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stop_signal: int | None = None
+    stop_timeout: int = DEFAULT_STOP_TIMEOUT
+    """Seconds."""
+    shm_size: int = DEFAULT_SHM_SIZE
+    cgroup_parent: str = ""
+    log_driver: str = "k8s-file"
+    log_path: str = ""
+    log_size: int = 0
+    """Bytes; 0 for the configured one."""
+    log_tag: str = ""
+    conmon_pid_file: str = ""
+    hosts: Sequence[str] = ()
+    """`NAME:ADDRESS`."""
+    dns_servers: Sequence[str] = ()
+    dns_search: Sequence[str] = ()
+    dns_options: Sequence[str] = ()
+    dependencies: Sequence[str] = ()
+    """IDs of containers that must run before this one."""
+    create_command: Sequence[str] = ()
+    pod: str = ""
+    sdnotify_mode: str = "container"
+    restart_policy: str = ""
+    restart_retries: int = 0
+
+
+def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
+    """Make a container and return its record.
+
+    Raises NoSuchImage, NoSuchContainer for one that is joined or needed, ContainerExists and PodExists for a
+    name in use, InvalidArgument for what cannot be. Whatever fails, nothing of the container is left.
+    """
+    if bool(options.image) == bool(options.rootfs):
+        raise InvalidArgument("a container needs either an image or a root directory")
+    if options.rootfs and not os.path.isdir(options.rootfs):
+        raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
+    image = engine.store.image(options.image) if options.image else None
+    image_config = _image_config(engine, image)
+    name = _free_name(engine, options.name)
+    container_id = names.new_id()
+    generated, warnings = spec.generate(options.spec, image_config)
+    for warning in warnings:
+        engine.warn(warning)
+    with contextlib.ExitStack() as undo:
+        directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
+        lock = engine.locks.allocate()
+        undo.callback(engine.locks.free, lock.number)
+        config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
+        config["lockID"] = lock.number
+        record = ContainerRecord(container_id, {"spec": generated, **config}, _first_state(run_directory))
+        _add(engine, record)
+        undo.pop_all()
+    return record
+
+
+def _image_config(engine: Engine, image: ImageRecord | None) -> Mapping[str, object]:
+    """The `config` object of the image: what it runs, its environment, its user."""
+    if image is None:
+        return {}
+    config = engine.store.image_config(image.id).get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _free_name(engine: Engine, wanted: str) -> str:
+    """*wanted*, or a new name; one that a container or a pod has is refused before anything is made."""
+    if not wanted:
+        return names.generate(lambda name: _holder(engine, name) is not None)
+    names.check(wanted, "container")
+    holder = _holder(engine, wanted)
+    if holder is not None:
+        kind, identifier = holder
+        error = PodExists if kind == "pod" else ContainerExists
+        raise error(
+            wanted,
+            f"the name {wanted} is in use by {kind} {identifier}",
+            hint=f"remove that {kind}, or choose another name",
+        )
+    return wanted
+
+
+def _holder(engine: Engine, name: str) -> tuple[str, str] | None:
+    """The kind and ID of the container or pod that has exactly this name."""
+    for kind, lookup in (
+        ("container", engine.state.lookup_container_id),
+        ("pod", engine.state.lookup_pod_id),
+    ):
+        try:
+            identifier = lookup(name)
+        except LibpodError:
+            continue
+        if not identifier.startswith(name) or identifier == name:
+            return kind, identifier
+    return None
+
+
+def _make_storage(
+    engine: Engine,
+    options: CreateOptions,
+    image: ImageRecord | None,
+    container_id: str,
+    name: str,
+    undo: contextlib.ExitStack,
+) -> tuple[str, str]:
+    """The container's directories; with a layer of its own unless it lives in a plain directory."""
+    store = engine.store
+    metadata = {
+        "image-name": image.names[0] if image is not None and image.names else "",
+        "image-id": image.id if image is not None else "",
+        "name": name,
+        "created-at": int(time.time()),
+    }
+    store.create_container(
+        container_id,
+        [name],
+        image.id if image is not None else None,
+        metadata=json.dumps(metadata, separators=(",", ":")),
+        flags={"Volatile": True} if options.spec.remove else None,
+        layer_names=[f"{name}-layer"],
+    )
+    undo.callback(store.delete_container, container_id)
+    return store.container_directory(container_id), store.container_run_directory(container_id)
+
+
+def _add(engine: Engine, record: ContainerRecord) -> None:
+    if record.pod:
+        engine.state.add_container_to_pod(engine.state.pod(record.pod), record)
+    else:
+        engine.state.add_container(record)
+
+
+def _first_state(run_directory: str) -> dict[str, object]:
+    return {
+        "state": CONFIGURED,
+        "runDir": run_directory,
+        "startedTime": NEVER,
+        "finishedTime": NEVER,
+        "Service": {"servicePods": None},
+        "checkpointedTime": NEVER,
+        "restoredTime": NEVER,
+    }
+
+
+# ---------------------------------------------------------------- the configuration
+
+
+def _config(
+    engine: Engine,
+    options: CreateOptions,
+    image: ImageRecord | None,
+    image_config: Mapping[str, object],
+    container_id: str,
+    name: str,
+    directory: str,
+    run_directory: str,
+) -> dict[str, object]:
+    """Podman 4.3's ContainerConfig without the specification and the lock. Keys in its order."""
+    config: dict[str, object] = {"id": container_id, "name": name}
+    config["lockID"] = 0
+    config["CreateCommand"] = list(options.create_command) or None
+    if image is not None:
+        config["RawImageName"] = options.image
+    config["idMappingsOptions"] = _id_mappings(options.spec)
+    config["Dependencies"] = list(options.dependencies) or None
+    if image is not None:
+        config["rootfsImageID"] = image.id
+        config["rootfsImageName"] = image.names[0] if image.names else image.id
+    else:
+        config["rootfs"] = os.path.abspath(options.rootfs)
+    config.update(_shared_memory(engine, options, directory))
+    config["staticDir"] = directory
+    config["createWorkingDir"] = not options.spec.working_directory
+    config["secretsPath"] = os.path.join(directory, "secrets")
+    config["storageOpts"] = None
+    config["passwd"] = True
+    config["privileged"] = options.spec.privileged
+    config["labelopts"] = list(options.spec.label_options) or ["disable"]
+    config.update(_process(options, image_config))
+    config.update(_network(options))
+    config.update(_volumes(options))
+    config.update(_stop(options, image_config))
+    config.update(_cgroups(engine, options))
+    config.update(_logs(engine, options, directory))
+    config["conmonPidFile"] = options.conmon_pid_file or os.path.join(run_directory, "conmon.pid")
+    config["pid_file"] = os.path.join(run_directory, "pidfile")
+    config["runtime"] = engine.runtime.name
+    config["sdnotifyMode"] = options.sdnotify_mode
+    config["healthcheck"] = None
+    config["healthcheck_on_failure_action"] = 0
+    config["umask"] = options.spec.umask
+    config["mountAllDevices"] = options.spec.privileged
+    config["createdTime"] = now()
+    config.update(_joined(engine, options))
+    if options.pod:
+        config["pod"] = options.pod
+    if options.restart_policy:
+        config["restart_policy"] = options.restart_policy
+        config["restart_retries"] = options.restart_retries
+    return {key: value for key, value in config.items() if value not in ("", [], {}) or key in _ALWAYS}
+
+
+_ALWAYS = frozenset(("cgroupParent", "logPath", "logTag"))
+
+
+def _id_mappings(options: SpecOptions) -> dict[str, object]:
+    uid_map, gid_map = list(options.uid_map), list(options.gid_map or options.uid_map)
+    return {
+        "HostUIDMapping": not uid_map,
+        "HostGIDMapping": not gid_map,
+        "UIDMap": _ranges(uid_map),
+        "GIDMap": _ranges(gid_map),
+        "AutoUserNs": False,
+        "AutoUserNsOpts": {
+            "Size": 0,
+            "InitialSize": 0,
+            "PasswdFile": "",
+            "GroupFile": "",
+            "AdditionalUIDMappings": None,
+            "AdditionalGIDMappings": None,
+        },
+    }
+
+
+def _ranges(triples: Sequence[tuple[int, int, int]]) -> list[dict[str, int]] | None:
+    return [
+        {"container_id": inside, "host_id": outside, "size": size} for inside, outside, size in triples
+    ] or None
+
+
+def _shared_memory(engine: Engine, options: CreateOptions, directory: str) -> dict[str, object]:
+    """/dev/shm: a tmpfs of its own, the host's, or that of the container whose IPC namespace is joined."""
+    mode = options.spec.namespaces.ipc
+    if mode == HOST:
+        return {"ShmDir": "/dev/shm", "shmSize": options.shm_size}
+    if mode.startswith("container:"):
+        other = engine.state.lookup_container(mode.partition(":")[2])
+        return {"ShmDir": os.path.join(other.static_directory, "shm"), "shmSize": options.shm_size}
+    path = os.path.join(directory, "shm")
+    return {"ShmDir": path, "shmSize": options.shm_size, "mounts": [path]}
+
+
+def _process(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:
+    wanted = options.spec
+    entrypoint = wanted.entrypoint
+    if entrypoint is None:
+        entrypoint = spec.texts(image_config, "Entrypoint")
+    command = list(wanted.command)
+    if not command and wanted.entrypoint is None:
+        command = spec.texts(image_config, "Cmd")
+    image_labels = image_config.get("Labels")
+    labels = {**(image_labels if isinstance(image_labels, dict) else {}), **options.labels}
+    return {
+        "user": wanted.user or spec.text(image_config, "User"),
+        "groups": list(wanted.groups),
+        "entrypoint": list(entrypoint),
+        "command": command,
+        "stdin": wanted.stdin or None,
+        "labels": labels,
+        "volatile": wanted.remove or None,
+    }
+
+
+def _network(options: CreateOptions) -> dict[str, object]:
+    return {
+        "createNetNS": False,
+        "UseImageResolvConf": False,
+        "UseImageHosts": False,
+        "postConfigureNetNS": False,
+        "dnsServer": list(options.dns_servers),
+        "dnsSearch": list(options.dns_search),
+        "dnsOption": list(options.dns_options),
+        "hostsAdd": list(options.hosts),
+    }
+
+
+def _volumes(options: CreateOptions) -> dict[str, object]:
+    volumes = options.spec.volumes
+    named = [
+        {"volumeName": volume.name, "dest": volume.destination, "options": list(volume.options)}
+        for volume in volumes.named.values()
+    ]
+    return {"userVolumes": sorted(volumes.destinations()), "namedVolumes": named}
+
+
+def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:
+    from libpod.oci import units
+
+    signal = options.stop_signal
+    if signal is None:
+        of_image = spec.text(image_config, "StopSignal")
+        signal = units.signal_number(of_image) if of_image else DEFAULT_STOP_SIGNAL
+    if options.stop_timeout < 0:
+        raise InvalidArgument(f"stop timeout {options.stop_timeout} is negative")
+    return {"stopSignal": signal, "stopTimeout": options.stop_timeout}
+
+
+def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:
+    parent = options.cgroup_parent or engine.cgroups.default_parent
+    engine.cgroups.check_parent(parent)
+    return {
+        "cgroupManager": engine.cgroups.name,
+        "cgroupsMode": "enabled",
+        "cgroupParent": parent,
+    }
+
+
+def _logs(engine: Engine, options: CreateOptions, directory: str) -> dict[str, object]:
+    driver = "k8s-file" if options.log_driver in ("json-file", "") else options.log_driver
+    if driver not in LOG_DRIVERS:
+        raise InvalidArgument(
+            f"unknown log driver {options.log_driver!r}", hint=f"log drivers: {', '.join(LOG_DRIVERS)}"
+        )
+    path = options.log_path or os.path.join(directory, "ctr.log")
+    size = options.log_size or max(engine.config.max_log_size, 0)
+    return {"logPath": path, "logTag": options.log_tag, "logSize": size, "logDriver": driver}
+
+
+def _joined(engine: Engine, options: CreateOptions) -> dict[str, object]:
+    """The containers whose namespaces are joined, by configuration key."""
+    result: dict[str, object] = {}
+    for kind, key in NAMESPACE_KEYS.items():
+        mode = getattr(options.spec.namespaces, kind)
+        if mode.startswith("container:"):
+            result[key] = engine.state.lookup_container(mode.partition(":")[2]).id
+    return result

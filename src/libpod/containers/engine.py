@@ -1,0 +1,129 @@
+"""What every operation on containers needs, put together once."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+
+from libpod.errors import FileError
+from libpod.host import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from libpod.cgroups import Manager
+    from libpod.config import RuntimeConfig
+    from libpod.locks import Lock, LockManager
+    from libpod.oci.conmon import Conmon, ContainerFiles
+    from libpod.oci.runc import Runc
+    from libpod.state.protocol import State
+    from libpod.state.records import ContainerRecord
+    from libpod.storage.store import Store
+
+EXITS_MODE = 0o750
+LOCK_SECONDS = 300.0
+"""How long an operation waits for a container that another one is busy with. A stop may take minutes."""
+
+
+class Engine:
+    """The rooms of one runtime. What needs a program or a kernel feature is opened when it is first used.
+
+    *exit_command* is run by conmon when a container has ended; the container's ID is appended.
+    *warn* is called with one line of text for what is worth knowing and no error.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        state: State,
+        locks: LockManager,
+        *,
+        exit_command: Sequence[str] = (),
+        warn: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self.config = config
+        self.state = state
+        self.locks = locks
+        self.exit_command = tuple(exit_command)
+        self.warn = warn
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The container storage."""
+        from libpod.storage.store import Store
+
+        config = self.config
+        return Store(
+            config.graph_root, config.run_root, config.graph_driver_name, config.graph_driver_options
+        )
+
+    @functools.cached_property
+    def runtime(self) -> Runc:
+        """The OCI runtime."""
+        from libpod.oci.runc import Runc
+
+        return Runc(self.config.find_runtime(), systemd_cgroup=self.config.cgroup_manager == "systemd")
+
+    @functools.cached_property
+    def conmon(self) -> Conmon:
+        """conmon in front of it."""
+        from libpod.oci.conmon import Conmon
+
+        environment = dict(entry.split("=", 1) for entry in self.config.conmon_env_vars if "=" in entry)
+        for name in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "NOTIFY_SOCKET"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        return Conmon(self.config.find_conmon(), self.runtime, environment=environment)
+
+    @functools.cached_property
+    def cgroups(self) -> Manager:
+        """The cgroup manager."""
+        from libpod import cgroups
+
+        return cgroups.open_manager(self.config.cgroup_manager)
+
+    @property
+    def exit_directory(self) -> str:
+        """Where conmon leaves exit codes."""
+        return os.path.join(self.config.tmp_dir, "exits")
+
+    def files(self, record: ContainerRecord) -> ContainerFiles:
+        """Where the files of a container are."""
+        from libpod.oci.conmon import ContainerFiles
+
+        run_directory = record.run_directory or self.store.container_run_directory(record.id)
+        return ContainerFiles(record.static_directory, run_directory, self.exit_directory)
+
+    def lock(self, record: ContainerRecord) -> Lock:
+        """The lock of a container: numbered as Podman's, or named after its ID as the first libpod's."""
+        number = record.lock_id
+        if number is not None:
+            return self.locks.retrieve(number)
+        from libpod.locks.file import IdLocks
+
+        return IdLocks(self.config.tmp_dir).lock(record.id)
+
+    @contextlib.contextmanager
+    def locked(self, record: ContainerRecord) -> Iterator[None]:
+        """Hold the lock of a container, with its state read anew."""
+        lock = self.lock(record)
+        lock.acquire(LOCK_SECONDS)
+        try:
+            self.state.update_container(record)
+            yield
+        finally:
+            lock.release()
+
+    def make_directories(self) -> None:
+        """The directories that starting a container needs."""
+        files.make_directory(self.exit_directory, EXITS_MODE)
+
+    def close(self) -> None:
+        """Give up the storage driver's home, unless layers are mounted."""
+        from libpod.errors import InvalidState
+
+        if "store" in self.__dict__:
+            with contextlib.suppress(InvalidState, FileError):
+                self.store.shutdown()

@@ -1,0 +1,323 @@
+"""Bringing a container up: storage, files, specification, conmon, OCI runtime.
+
+The caller holds the container's lock. What was brought up before a failure is taken down again by
+`libpod.containers.cleanup`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from libpod.containers import cleanup
+from libpod.containers.create import NAMESPACE_KEYS
+from libpod.errors import InvalidState, LibpodError
+from libpod.host import files, jsonutil, linux, mounts, rooted
+from libpod.oci import etcfiles, finalize
+from libpod.oci.conmon import LogTarget, Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from libpod.containers.engine import Engine
+    from libpod.oci.conmon import ContainerFiles
+    from libpod.state.records import ContainerRecord
+
+CREATED, RUNNING, STOPPED, EXITED = 2, 3, 4, 6
+DIRECTORY_MODE = 0o700
+CONFIG_MODE = 0o644
+# The namespace's file in /proc/PID/ns by its OCI name.
+_NAMESPACE_FILES = {
+    "ipc": "ipc",
+    "network": "net",
+    "pid": "pid",
+    "user": "user",
+    "uts": "uts",
+    "cgroup": "cgroup",
+}
+
+
+def initialize(engine: Engine, record: ContainerRecord) -> None:
+    """Make the OCI runtime create the container; it does not run yet (state *created*)."""
+    engine.make_directories()
+    files.make_directory(record.run_directory, DIRECTORY_MODE)
+    try:
+        _initialize(engine, record)
+    except BaseException:
+        cleanup.after_failure(engine, record)
+        raise
+
+
+def _initialize(engine: Engine, record: ContainerRecord) -> None:
+    root = mount(engine, record)
+    binds = _make_files(engine, record, root)
+    record.state["bindMounts"] = binds
+    specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
+    paths = engine.files(record)
+    _make_working_directory(record, root, specification)
+    _write_specification(record, paths, specification)
+    cleanup.remove_leftovers(engine, record)
+    started = engine.conmon.create(paths, _process(engine, record), _place(engine, record))
+    record.pid = started.pid
+    record.conmon_pid = started.conmon_pid
+    record.status = CREATED
+    for key in ("exitCode", "exited", "oomKilled", "checkpointed", "stoppedByUser"):
+        record.state.pop(key, None)
+    engine.state.save_container(record)
+
+
+def start(engine: Engine, record: ContainerRecord) -> None:
+    """Let a created container run."""
+    from libpod.storage.store import now
+
+    try:
+        engine.runtime.start(record.id)
+    except BaseException:
+        cleanup.after_failure(engine, record)
+        raise
+    record.state["startedTime"] = now()
+    record.status = RUNNING
+    engine.state.save_container(record)
+
+
+# ---------------------------------------------------------------- storage
+
+
+def mount(engine: Engine, record: ContainerRecord) -> str:
+    """Mount the container's root and its /dev/shm; returns the root's path."""
+    if record.mounted and os.path.isdir(record.mount_point):
+        return record.mount_point
+    _mount_shared_memory(record)
+    root = jsonutil.get_str(record.config, "rootfs", "", source=record.describe())
+    if not root:
+        root = engine.store.mount(record.id)
+    record.set_mount_point(root)
+    engine.state.save_container(record)
+    return root
+
+
+def _mount_shared_memory(record: ContainerRecord) -> None:
+    """A tmpfs for /dev/shm, where the container has one of its own (`mounts` of its configuration)."""
+    source = record.describe()
+    path = jsonutil.get_str(record.config, "ShmDir", "", source=source)
+    if not path or path not in jsonutil.get_str_list(record.config, "mounts", [], source=source):
+        return
+    if mounts.is_mount_point(path):
+        return
+    files.make_directory(path, DIRECTORY_MODE)
+    size = jsonutil.get_int(record.config, "shmSize", 0, source=source)
+    flags = linux.MS_NOEXEC | linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("shm", path, "tmpfs", flags, f"mode=1777,size={size}")
+    owner = _root_owner(record)
+    if owner != (0, 0):
+        os.chown(path, *owner)
+
+
+def _root_owner(record: ContainerRecord) -> tuple[int, int]:
+    """The IDs on the host of the container's root."""
+    options = jsonutil.get_object(record.config, "idMappingsOptions", {}, source=record.describe())
+
+    def first(key: str) -> int:
+        for entry in jsonutil.get_list(options, key, [], source=record.describe()):
+            if isinstance(entry, dict) and entry.get("container_id") == 0:
+                return jsonutil.get_int(entry, "host_id", 0, source=record.describe())
+        return 0
+
+    return first("UIDMap"), first("GIDMap")
+
+
+# ---------------------------------------------------------------- files
+
+
+def _make_files(engine: Engine, record: ContainerRecord, root: str) -> dict[str, str]:
+    """The files that are bound over the container's own: destination to source."""
+    del root
+    source = record.describe()
+    directory, owner = record.run_directory, _root_owner(record)
+    binds: dict[str, str] = {}
+    shared_memory = jsonutil.get_str(record.config, "ShmDir", "", source=source)
+    if shared_memory:
+        binds[finalize.SHM] = shared_memory
+    network = _network_owner(engine, record)
+    if network is not None:
+        # A joined network comes with the other container's names.
+        theirs = jsonutil.get_str_map(network.state, "bindMounts", {}, source=network.describe())
+        binds.update(
+            {path: theirs[path] for path in (etcfiles.HOSTS, etcfiles.RESOLV_CONF) if path in theirs}
+        )
+    else:
+        binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
+        resolution = _resolution(record)
+        if not _is_isolated(record) or any(resolution):
+            text = etcfiles.resolv_conf_text(
+                etcfiles.host_resolv_conf(), resolution, own_network=_has_own_network(record)
+            )
+            binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
+    binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
+    environment_file = etcfiles.write(directory, ".containerenv", "", owner)
+    binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
+    return binds
+
+
+def _network_owner(engine: Engine, record: ContainerRecord) -> ContainerRecord | None:
+    other = jsonutil.get_str(record.config, "netNsCtr", "", source=record.describe())
+    return engine.state.container(other) if other else None
+
+
+def _resolution(record: ContainerRecord) -> etcfiles.NameResolution:
+    def listed(key: str) -> tuple[str, ...]:
+        return tuple(jsonutil.get_str_list(record.config, key, [], source=record.describe()))
+
+    return etcfiles.NameResolution(listed("dnsServer"), listed("dnsSearch"), listed("dnsOption"))
+
+
+def _hosts(record: ContainerRecord) -> str:
+    source = record.describe()
+    extra = jsonutil.get_str_list(record.config, "hostsAdd", [], source=source)
+    base = etcfiles.read_optional(etcfiles.HOSTS)
+    own = [("127.0.0.1", [_hostname(record), record.name])] if _has_own_network(record) else []
+    return etcfiles.hosts_text(base, extra, own)
+
+
+def _hostname(record: ContainerRecord) -> str:
+    specification = _stored_specification(record)
+    return jsonutil.get_str(specification, "hostname", "", source=record.describe()) or record.id[:12]
+
+
+def _namespaces(record: ContainerRecord) -> list[dict[str, object]]:
+    section = jsonutil.get_object(_stored_specification(record), "linux", {}, source=record.describe())
+    found = jsonutil.get_list(section, "namespaces", [], source=record.describe())
+    return [namespace for namespace in found if isinstance(namespace, dict)]
+
+
+def _has_own_network(record: ContainerRecord) -> bool:
+    return any(namespace.get("type") == "network" for namespace in _namespaces(record))
+
+
+def _is_isolated(record: ContainerRecord) -> bool:
+    """Whether its network namespace is its own and nothing is set up in it (`--network none`)."""
+    return _has_own_network(record) and record.config.get("createNetNS") is not True
+
+
+# ---------------------------------------------------------------- specification
+
+
+def _stored_specification(record: ContainerRecord) -> Mapping[str, object]:
+    return jsonutil.get_object(record.config, "spec", source=record.describe())
+
+
+def _facts(
+    engine: Engine, record: ContainerRecord, root: str, binds: Mapping[str, str]
+) -> finalize.StartFacts:
+    source, config = record.describe(), record.config
+    parent = jsonutil.get_str(config, "cgroupParent", "", source=source)
+    return finalize.StartFacts(
+        container_id=record.id,
+        root=root,
+        cgroup_path=engine.cgroups.container_path(parent, record.id),
+        created=record.created,
+        stop_signal=jsonutil.get_int(config, "stopSignal", 15, source=source),
+        user=jsonutil.get_str(config, "user", "", source=source),
+        groups=jsonutil.get_str_list(config, "groups", [], source=source),
+        umask=jsonutil.get_str(config, "umask", "", source=source),
+        bind_mounts=binds,
+        namespaces=_joined_namespaces(engine, record),
+    )
+
+
+def _joined_namespaces(engine: Engine, record: ContainerRecord) -> dict[str, str]:
+    """The namespaces of other containers that this one joins, by their OCI name."""
+    result: dict[str, str] = {}
+    for kind, key in NAMESPACE_KEYS.items():
+        other_id = jsonutil.get_str(record.config, key, "", source=record.describe())
+        if not other_id:
+            continue
+        other = engine.state.container(other_id)
+        if not other.pid:
+            raise InvalidState(
+                f"container {record.name} joins the {kind} namespace of {other.name}, which is not running",
+                hint=f"start {other.name} first",
+            )
+        result[kind] = f"/proc/{other.pid}/ns/{_NAMESPACE_FILES[kind]}"
+    return result
+
+
+def _make_working_directory(record: ContainerRecord, root: str, specification: Mapping[str, object]) -> None:
+    """Make the working directory if it is missing and not asked for by the user; InvalidState if it was."""
+    source = record.describe()
+    process = jsonutil.get_object(specification, "process", {}, source=source)
+    path = jsonutil.get_str(process, "cwd", "/", source=source)
+    if path == "/" or rooted.exists(root, path) or _is_below_mount(path, specification):
+        return
+    if record.config.get("createWorkingDir") is not True:
+        raise InvalidState(
+            f"working directory {path} of container {record.name} does not exist in it",
+            hint="use --workdir with a directory that the image has",
+        )
+    rooted.make_directory(root, path, 0o755, _root_owner(record))
+
+
+def _is_below_mount(path: str, specification: Mapping[str, object]) -> bool:
+    """Whether what is at *path* comes from a mount, so that it cannot be seen before the start."""
+    found = specification.get("mounts")
+    for entry in found if isinstance(found, list) else ():
+        target = entry.get("destination") if isinstance(entry, dict) else None
+        if isinstance(target, str) and f"{path}/".startswith(f"{target.rstrip('/')}/"):
+            return True
+    return False
+
+
+def _write_specification(
+    record: ContainerRecord, paths: ContainerFiles, specification: Mapping[str, object]
+) -> None:
+    path = os.path.join(paths.bundle, "config.json")
+    files.write_atomic(path, jsonutil.dumps(specification), mode=CONFIG_MODE, sync=False, sync_dir=False)
+    record.state["configPath"] = path
+
+
+# ---------------------------------------------------------------- conmon
+
+
+def _process(engine: Engine, record: ContainerRecord) -> Process:
+    source, config = record.describe(), record.config
+    process = jsonutil.get_object(_stored_specification(record), "process", {}, source=source)
+    exit_command = (*engine.exit_command, "container", "cleanup")
+    if cleanup.is_auto_remove(record):
+        exit_command += ("--rm",)
+    return Process(
+        container_id=record.id,
+        name=record.name,
+        terminal=process.get("terminal") is True,
+        stdin=config.get("stdin") is True,
+        log=log_target(engine, record),
+        exit_command=(*exit_command, record.id) if engine.exit_command else (),
+        timeout=jsonutil.get_int(config, "timeout", 0, source=source),
+        no_pivot_root=engine.config.no_pivot_root,
+        sdnotify_socket=jsonutil.get_str(config, "sdnotifySocket", "", source=source),
+    )
+
+
+def log_target(engine: Engine, record: ContainerRecord) -> LogTarget:
+    """Where conmon writes the container's output."""
+    source, config = record.describe(), record.config
+    size = jsonutil.get_int(config, "logSize", 0, source=source) or engine.config.max_log_size
+    driver = jsonutil.get_str(config, "logDriver", "k8s-file", source=source)
+    return LogTarget(
+        driver="k8s-file" if driver in ("", "json-file") else driver,
+        path=jsonutil.get_str(config, "logPath", "", source=source),
+        tag=jsonutil.get_str(config, "logTag", "", source=source) if driver == "journald" else "",
+        size=size if size > 0 else -1,
+    )
+
+
+def _place(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
+    """Moves conmon to its cgroup. That it cannot be moved is no reason not to run the container."""
+    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
+
+    def place(pid: int) -> None:
+        try:
+            engine.cgroups.place_conmon(parent, record.id, pid)
+        except LibpodError as error:
+            engine.warn(f"conmon of container {record.name} stays in our cgroup: {error}")
+
+    return place
