@@ -104,7 +104,7 @@ class Host:
 
     def listed(self) -> int:
         """Return how many containers Podman lists."""
-        return len(self.machine.run(self.podman("ps", "-aq")).stdout.split())
+        return len(self.machine.run(self.podman("ps", "-aq"), timeout=600).stdout.split())
 
 
 @contextlib.contextmanager
