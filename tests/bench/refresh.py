@@ -77,8 +77,8 @@ class Bench:
         plan = self.plan
         with hosts.base(self.room, self.python) as disk:
             with self._host(disk, plan.small) as host:
-                self.about = hosts.about(host)
                 self.steady_state(host, time_goal=1.0)
+                self.about = hosts.about(host)
                 self.imports = host.imports(host.libpod("refresh"))
                 self.flushes(host)
             with self._host(disk, plan.large) as host:
@@ -108,7 +108,7 @@ class Bench:
         self.rows.append(row)
 
     def listing(self, host: Host) -> None:
-        """Compare the listing of all containers."""
+        """Compare the listing of all containers; the host is on."""
         self._compare("ps -a: time", host, host.libpod("ps", "-a"), host.podman("ps", "-a"), 0.5)
 
     def _compare(self, what: str, host: Host, ours: list[str], theirs: list[str], goal: float) -> None:
