@@ -12,6 +12,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 version=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$top/src/libpod/version.py")
 SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$top/packaging/debian/changelog" -S Timestamp)
 export SOURCE_DATE_EPOCH
+case " ${DEB_BUILD_OPTIONS:-} " in
+    *" nocheck "*) export DEB_BUILD_PROFILES=nocheck ;;
+esac
 
 room=$(mktemp -d "${TMPDIR:-/var/tmp}/libpod-deb.XXXXXX")
 trap 'rm -rf "$room"' EXIT

@@ -13,27 +13,32 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'quickstart: %s\n' "$1" >&2; printf 'hint: %s\n' "$2" >&2; exit 125; }
+# What the steps print is shown when one fails.
+quietly() { "$@" </dev/null >"$room/log" 2>&1; }
 # Mirrors have bad moments; once more is enough for most of them.
-again() { "$@" </dev/null || { sleep 5; "$@" </dev/null; }; }
+again() {
+    quietly "$@" || { sleep 5; quietly "$@"; } || { tail -n 40 "$room/log" >&2; fail "$* failed" "its output is above"; }
+}
 
 [ "$(id -u)" = 0 ] || fail "must be run as root" "sudo sh packaging/quickstart.sh"
 command -v apt-get >/dev/null || fail "this host has no apt" "see packaging/rpm, or: pip install ."
 
-say "Installing what the packages are built with"
-again apt-get update -qq
-again apt-get install -y -qq --no-install-recommends dpkg-dev
-again apt-get build-dep -y -qq --no-install-recommends -P nocheck "$top/packaging"
-
-say "Building the packages"
 room=$(mktemp -d /var/tmp/libpod-quickstart.XXXXXX)
+chmod 755 "$room"
 trap 'rm -rf "$room"' EXIT
 trap 'exit 130' INT TERM
-DEB_BUILD_OPTIONS=nocheck sh "$top/packaging/build-deb.sh" "$room" > "$room/log" 2>&1 ||
-    { tail -n 40 "$room/log" >&2; fail "the packages could not be built" "the end of the build log is above"; }
-chmod 755 "$room"
+
+say "Installing what the packages are built with"
+again apt-get update
+again apt-get install -y --no-install-recommends dpkg-dev
+again apt-get build-dep -y --no-install-recommends -P nocheck "$top/packaging"
+
+say "Building the packages"
+export DEB_BUILD_OPTIONS=nocheck
+again sh "$top/packaging/build-deb.sh" "$room"
 
 say "Installing the packages"
-again apt-get install -y -qq --no-install-recommends --reinstall --allow-downgrades \
+again apt-get install -y --no-install-recommends --reinstall --allow-downgrades \
     "$room"/python3-libpod_*.deb "$room"/runtime-refresh_*.deb
 
 say "Refreshing the container store of this host"
