@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from libpod.containers.engine import Engine
+    from libpod.containers.execute import ExecOptions, ExecSession
     from libpod.oci.attach import AttachSocket
     from libpod.oci.logs import LogLine, Selection
     from libpod.state.records import ContainerRecord
@@ -206,12 +207,12 @@ class Container:
         if timeout > 0:
             wanted = jsonutil.get_int(self.record.config, "stopSignal", 15, source=self.record.describe())
             self._signal(wanted)
-            if _wait_for_end(pid, timeout):
+            if wait_for_end(pid, timeout):
                 return
             name = process.signal_name(wanted)
             self._engine.warn(f"container {self.name} is alive {timeout:g} seconds after {name}: killing it")
         self._signal(signal.SIGKILL)
-        if not _wait_for_end(pid, KILL_SECONDS):
+        if not wait_for_end(pid, KILL_SECONDS):
             raise InvalidState(
                 f"container {self.name}: process {pid} is alive {KILL_SECONDS:g} seconds after SIGKILL",
                 hint="it waits for the kernel; see /proc/PID/stack, or try again later",
@@ -278,12 +279,20 @@ class Container:
             left = 3600.0 if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 raise LockError(f"container {self.name} has not ended after {timeout:g} seconds")
-            if _wait_for_end(pid, left):
+            if wait_for_end(pid, left):
                 self._wait_for_exit_file()
 
     def _wait_for_exit_file(self) -> None:
         paths = self._engine.files(self.record)
         exits.wait(os.path.join(paths.exit_directory, self.id), paths.bundle, self._grace())
+
+    def execute(self, options: ExecOptions) -> ExecSession:
+        """Run a further process in it; it must be running. The caller closes the session."""
+        from libpod.containers import execute
+
+        with self._locked():
+            self._require(RUNNING, verb="run a command in")
+            return execute.start(self._engine, self.record, options)
 
     # ------------------------------------------------------------ storage, logs
 
@@ -367,8 +376,8 @@ class Container:
                 self.stop(timeout)
 
 
-def _wait_for_end(pid: int, seconds: float) -> bool:
-    """Whether the process has ended, after at most *seconds*. A zombie has."""
+def wait_for_end(pid: int, seconds: float | None) -> bool:
+    """Whether the process has ended, after at most *seconds* (None: however long it takes). A zombie has."""
     if pid <= 0:
         return True
     try:

@@ -57,7 +57,7 @@ def _initialize(engine: Engine, record: ContainerRecord) -> None:
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)
     cleanup.remove_leftovers(engine, record)
-    started = engine.conmon.create(paths, _process(engine, record), _place(engine, record))
+    started = engine.conmon.create(paths, _process(engine, record), place_conmon(engine, record))
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
     record.status = CREATED
@@ -310,7 +310,7 @@ def log_target(engine: Engine, record: ContainerRecord) -> LogTarget:
     )
 
 
-def _place(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
+def place_conmon(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
     """Moves conmon to its cgroup. That it cannot be moved is no reason not to run the container."""
     parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
 

@@ -1,6 +1,6 @@
 """Container logs in the journal, which conmon's `journald` driver writes.
 
-conmon gives each entry the fields CONTAINER_ID_FULL, PRIORITY (6 for stdout, 3 for stderr) and, for a piece of
+conmon gives each entry the fields CONTAINER_ID_FULL, PRIORITY (6 for stdout, 3 for stderr) and, for a part of
 a line, CONTAINER_PARTIAL_MESSAGE (conmon 2.1.6). journalctl reads them.
 """
 

@@ -1,0 +1,280 @@
+"""Running further processes in a running container, as Podman's exec sessions.
+
+::
+
+    <bundle>/<session>/exec-process     the OCI process
+    <bundle>/<session>/exec_pid         its PID
+    <bundle>/<session>/exit/<container> its exit code, written by conmon
+    <bundle>/<session>/attach           conmon's attach socket
+
+The session is in the container's state and registered in the database while it exists, so that Podman sees
+it and a container is not removed under it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from typing import NamedTuple
+
+from libpod.containers import names
+from libpod.errors import InvalidArgument, InvalidState, LibpodError
+from libpod.host import files, jsonutil, tree
+from libpod.oci import exits, spec, users
+from libpod.oci.attach import AttachSocket
+from libpod.oci.conmon import ContainerFiles, LogTarget, Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from libpod.containers.engine import Engine
+    from libpod.state.records import ContainerRecord
+
+DIRECTORY_MODE = 0o700
+SESSION_RUNNING = 2
+EXIT_SECONDS = 5.0
+
+
+class ExecOptions(NamedTuple):
+    """What to run in the container."""
+
+    command: tuple[str, ...]
+    environment: tuple[str, ...] = ()
+    """`NAME=value`, on top of the container's."""
+    working_directory: str = ""
+    user: str = ""
+    terminal: bool = False
+    stdin: bool = False
+    privileged: bool = False
+    detach: bool = False
+
+
+class ExecSession:
+    """A process started by `start`. Use it as a context manager: the session is removed at the end."""
+
+    def __init__(
+        self, engine: Engine, record: ContainerRecord, identifier: str, paths: ContainerFiles
+    ) -> None:
+        self.id = identifier
+        self.pid = 0
+        self.connection: AttachSocket | None = None
+        self._engine = engine
+        self._record = record
+        self._paths = paths
+
+    @property
+    def control_pipe(self) -> str:
+        """Where window sizes go."""
+        return self._paths.control_pipe
+
+    def wait(self) -> int:
+        """The exit code of the process, once its output has ended; -1 if nobody knows it."""
+        from libpod.containers.container import wait_for_end
+
+        exit_file = os.path.join(self._paths.exit_directory, self._record.id)
+        wait_for_end(self.pid, None)
+        ended = exits.wait(exit_file, self._paths.bundle, EXIT_SECONDS)
+        return -1 if ended is None else ended.code
+
+    def close(self) -> None:
+        """Forget the session: its record and its directory."""
+        if self.connection is not None:
+            self.connection.close()
+        with self._engine.locked(self._record):
+            remove_session(self._engine, self._record, self.id)
+
+    def __enter__(self) -> ExecSession:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> ExecSession:
+    """Run a process in the container, whose lock the caller holds; it must be running.
+
+    Raises OCIRuntimeNotFound or OCIRuntimePermissionDenied for a command that cannot be run. Nothing is left
+    of a session that could not start.
+    """
+    if not options.command:
+        raise InvalidArgument("no command to run in the container")
+    identifier = names.new_id()
+    paths = _paths(engine, record, identifier)
+    session = ExecSession(engine, record, identifier, paths)
+    try:
+        _prepare(record, options, paths)
+        engine.state.add_exec_session(record, identifier)
+        _record_session(engine, record, identifier, options)
+        started = engine.conmon.execute(
+            paths,
+            _process(engine, record, options, identifier, paths),
+            _place(engine, record),
+            _connect(session, options),
+        )
+        session.pid = started.pid
+        _record_pid(engine, record, identifier, started.pid)
+    except BaseException:
+        if session.connection is not None:
+            session.connection.close()
+        with contextlib.suppress(LibpodError):
+            remove_session(engine, record, identifier)
+        raise
+    return session
+
+
+def _paths(engine: Engine, record: ContainerRecord, identifier: str) -> ContainerFiles:
+    directory = os.path.join(engine.files(record).bundle, identifier)
+    return ExecFiles(directory, directory, os.path.join(directory, "exit"))
+
+
+class ExecFiles(ContainerFiles):
+    """The files of an exec session; they are all in one directory."""
+
+    @property
+    def pid_file(self) -> str:
+        """The PID of the process."""
+        return os.path.join(self.run_directory, "exec_pid")
+
+    @property
+    def conmon_pid_file(self) -> str:
+        """The PID of the session's conmon."""
+        return os.path.join(self.run_directory, "conmon_pid")
+
+    @property
+    def specification(self) -> str:
+        """The OCI process."""
+        return os.path.join(self.bundle, "exec-process")
+
+
+def _prepare(record: ContainerRecord, options: ExecOptions, paths: ContainerFiles) -> None:
+    files.make_directory(paths.bundle, DIRECTORY_MODE)
+    files.make_directory(paths.exit_directory, DIRECTORY_MODE)
+    described = jsonutil.dumps(_oci_process(record, options))
+    path = os.path.join(paths.bundle, "exec-process")
+    files.write_atomic(path, described, sync=False, sync_dir=False)
+
+
+def _oci_process(record: ContainerRecord, options: ExecOptions) -> dict[str, object]:
+    """The container's process with another command, and with the user that it is to run as."""
+    source = record.describe()
+    stored = jsonutil.get_object(record.config, "spec", source=source)
+    process = copy.deepcopy(dict(jsonutil.get_object(stored, "process", source=source)))
+    own = jsonutil.get_str(record.config, "user", "", source=source)
+    user = users.lookup(_root(record), options.user or own)
+    process["args"] = list(options.command)
+    process["terminal"] = options.terminal
+    process["user"] = {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)}
+    process["env"] = _environment(process, options, user.home)
+    if options.working_directory:
+        process["cwd"] = options.working_directory
+    if options.privileged:
+        from libpod.oci import capabilities
+
+        everything = capabilities.known_to_kernel()
+        process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), everything)
+    elif options.user and user.uid != 0:
+        bounding = jsonutil.get_object(process, "capabilities", {}, source=source).get("bounding", [])
+        process["capabilities"] = {"bounding": bounding}
+    return process
+
+
+def _root(record: ContainerRecord) -> str:
+    if not record.mount_point:
+        raise InvalidState(f"container {record.name} is not mounted: it is not running")
+    return record.mount_point
+
+
+def _environment(process: dict[str, object], options: ExecOptions, home: str) -> list[str]:
+    values = dict(entry.partition("=")[::2] for entry in spec.texts(process, "env"))
+    if home:
+        values["HOME"] = home
+    values.update(entry.partition("=")[::2] for entry in options.environment)
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _process(
+    engine: Engine, record: ContainerRecord, options: ExecOptions, identifier: str, paths: ContainerFiles
+) -> Process:
+    command: tuple[str, ...] = ()
+    if options.detach and engine.exit_command:
+        command = (*engine.exit_command, "container", "cleanup", "--exec", identifier, record.id)
+    return Process(
+        container_id=record.id,
+        name=record.name,
+        terminal=options.terminal,
+        stdin=options.stdin,
+        log=LogTarget("none"),
+        exit_command=command,
+        session_id=identifier,
+        process_specification=os.path.join(paths.bundle, "exec-process"),
+    )
+
+
+def _place(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
+    from libpod.containers.start import place_conmon
+
+    return place_conmon(engine, record)
+
+
+def _connect(session: ExecSession, options: ExecOptions) -> Callable[[], None]:
+    def connect() -> None:
+        if not options.detach:
+            session.connection = AttachSocket(session._paths.attach_socket)
+
+    return connect
+
+
+# ---------------------------------------------------------------- records
+
+
+def _record_session(engine: Engine, record: ContainerRecord, identifier: str, options: ExecOptions) -> None:
+    sessions = _sessions(record)
+    sessions[identifier] = {
+        "id": identifier,
+        "containerId": record.id,
+        "state": 1,
+        "config": {
+            "command": list(options.command),
+            "terminal": options.terminal,
+            "attachStdin": options.stdin,
+            "attachStdout": not options.detach,
+            "attachStderr": not options.detach,
+            "environment": dict(entry.partition("=")[::2] for entry in options.environment) or None,
+            "privileged": options.privileged,
+            "user": options.user,
+            "workDir": options.working_directory,
+        },
+    }
+    engine.state.save_container(record)
+
+
+def _record_pid(engine: Engine, record: ContainerRecord, identifier: str, pid: int) -> None:
+    session = _sessions(record).get(identifier)
+    if isinstance(session, dict):
+        session["state"] = SESSION_RUNNING
+        session["pid"] = pid
+        engine.state.save_container(record)
+
+
+def _sessions(record: ContainerRecord) -> dict[str, object]:
+    found = record.state.setdefault("newExecSessions", {})
+    if not isinstance(found, dict):
+        record.state["newExecSessions"] = found = {}
+    return found
+
+
+def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> None:
+    """Forget a session, whatever is left of it. The caller holds the container's lock."""
+    sessions = _sessions(record)
+    if sessions.pop(identifier, None) is not None:
+        engine.state.save_container(record)
+    if identifier in engine.state.container_exec_sessions(record):
+        engine.state.remove_exec_session(identifier)
+    tree.remove(os.path.join(engine.files(record).bundle, identifier))
+
+
+def session_ids(record: ContainerRecord) -> Sequence[str]:
+    """The IDs of the container's sessions."""
+    return list(_sessions(record))
