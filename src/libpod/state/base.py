@@ -32,6 +32,7 @@ class BaseState(ABC):
     read_only = False
 
     def __init__(self) -> None:
+        self.warnings: list[str] = []
         self._active: Tables | None = None
         self._active_writes = False
         self._closed = False

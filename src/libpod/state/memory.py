@@ -92,6 +92,10 @@ class MemoryTables(Tables):
         for table in (self._containers, self._pods):
             yield from (identifier for identifier in table if identifier.startswith(prefix))
 
+    def registered_name(self, identifier: str) -> str | None:
+        row = self._containers.get(identifier) or self._pods.get(identifier)
+        return row.name if row else None
+
     def dangling_ids(self) -> list[str]:
         return []
 

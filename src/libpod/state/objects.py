@@ -16,13 +16,14 @@ from libpod.errors import (
 )
 from libpod.state import rules
 from libpod.state.base import BaseState
-from libpod.state.records import CONTAINER, POD, BrokenRecord
+from libpod.state.records import CONTAINER, POD, UNREGISTERED, BrokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
+    from libpod.state.tables import Tables
 
 EXIT_CODE_LIFETIME: Final = 300.0
 """Seconds for which the exit code of a container that is gone is kept, as in Podman."""
@@ -123,7 +124,7 @@ class ObjectState(BaseState):
     def all_containers(self, *, with_state: bool = True) -> list[ContainerRecord | BrokenRecord]:
         """Every container, in one pass."""
         with self._view() as tables:
-            return list(tables.containers(with_state=with_state))
+            return [*tables.containers(with_state=with_state), *_nothing_behind(tables)]
 
     # ------------------------------------------------------------ pods
 
@@ -384,3 +385,12 @@ class ObjectState(BaseState):
             for identifier, (_code, noted) in tables.exit_codes().items():
                 if noted < oldest and tables.kind_of(identifier) != CONTAINER:
                     tables.delete_exit_code(identifier)
+
+
+def _nothing_behind(tables: Tables) -> list[BrokenRecord]:
+    """The registered IDs that no container or pod has."""
+    reason = "is registered, but nothing else of it is stored"
+    return [
+        BrokenRecord(UNREGISTERED, identifier, tables.registered_name(identifier), f"{identifier}: {reason}")
+        for identifier in tables.dangling_ids()
+    ]

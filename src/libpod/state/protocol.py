@@ -84,6 +84,8 @@ class State(Protocol):
     path: str
     """The database file, or "" for a store in memory."""
     read_only: bool
+    warnings: list[str]
+    """What is wrong with the file although it can be used, such as a damaged page that has a spare one."""
 
     def close(self) -> None:
         """Let the database go. Every later operation raises DatabaseClosed."""
@@ -164,7 +166,10 @@ class State(Protocol):
         """The IDs of the containers that need this one. Raises NoSuchContainer."""
 
     def all_containers(self, *, with_state: bool = True) -> list[ContainerRecord | BrokenRecord]:
-        """Every container, in one pass. Without state they cannot be saved."""
+        """Every container, in one pass, and what is registered without being there (kind "id").
+
+        Those read without their state cannot be saved.
+        """
 
     # Pods
 

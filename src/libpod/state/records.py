@@ -64,10 +64,10 @@ _NAMESPACE_KEYS = (
 # value everywhere.
 _CONTAINER_CONFIG_TYPES: dict[str, type] = {
     "id": str, "name": str, "pod": str, "namespace": str, "lockID": int, "spec": dict,
-    "idMappingsOptions": dict, "rootfsImageID": str, "rootfsImageName": str, "rootfs": str, "staticDir": str,
-    "mounts": list, "Dependencies": list, "labels": dict, "createdTime": str, "cgroupParent": str, "logPath": str,
-    "namedVolumes": list, "newNetworks": dict, "privileged": bool, "createNetNS": bool,
-    **dict.fromkeys(_NAMESPACE_KEYS, str),
+    "idMappingsOptions": dict, "rootfsImageID": str, "rootfsImageName": str, "rootfs": str,
+    "staticDir": str, "mounts": list, "Dependencies": list, "labels": dict, "createdTime": str,
+    "cgroupParent": str, "logPath": str, "namedVolumes": list, "newNetworks": dict, "privileged": bool,
+    "createNetNS": bool, **dict.fromkeys(_NAMESPACE_KEYS, str),
 }  # fmt: skip
 _CONTAINER_STATE_TYPES: dict[str, type] = {
     "state": int, "configPath": str, "runDir": str, "destinationRunDir": str, "realMountPoint": str,

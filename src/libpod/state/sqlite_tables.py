@@ -111,6 +111,11 @@ class SQLiteTables(Tables):
         # GLOB and LIKE would give some characters a meaning.
         yield from self._texts("SELECT ID FROM IDNamespace WHERE substr(ID, 1, ?) = ?", len(prefix), prefix)
 
+    def registered_name(self, identifier: str) -> str | None:
+        tables = ("ContainerConfig", "PodConfig")
+        sql = " UNION ALL ".join(f"SELECT Name FROM {table} WHERE ID = ?" for table in tables)
+        return self._text(sql, identifier, identifier)
+
     def dangling_ids(self) -> list[str]:
         return self._texts(f"SELECT ID FROM IDNamespace n WHERE {_DANGLING}")
 

@@ -37,6 +37,10 @@ class Tables(ABC):
         """The registered IDs that start so."""
 
     @abstractmethod
+    def registered_name(self, identifier: str) -> str | None:
+        """The name that is registered for an ID, where that can be told."""
+
+    @abstractmethod
     def dangling_ids(self) -> list[str]:
         """The registered IDs that no container or pod has."""
 

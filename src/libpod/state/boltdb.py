@@ -1,0 +1,90 @@
+"""The state store in a BoltDB file, `bolt_state.db`, as the first libpod and Podman up to 5 keep it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from libpod import boltdb, failpoints
+from libpod.host import files
+from libpod.state.boltdb_tables import TOP_BUCKETS, BoltTables
+from libpod.state.objects import ObjectState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Final
+
+    from libpod.state.tables import Tables
+
+DEFAULT_TIMEOUT: Final = 100.0
+"""Seconds to wait for another process. Podman waits for ever."""
+
+
+class BoltState(ObjectState):
+    """The store in the file *path*, normally `<static dir>/bolt_state.db`, which Podman may use meanwhile.
+
+    As in Podman the file is opened and locked (flock) for each operation, and let go after it, so that other
+    processes have their turn. Waits *timeout* seconds (None: for ever) for them, after calling *on_wait* with
+    the name of the one that is in the way. A file that is not there is made, mode 0600, unless *read_only*:
+    then nothing at all is written. Buckets and keys that are not ours are left alone.
+
+    Raises FileError, DatabaseLocked and DatabaseCorrupt.
+    """
+
+    kind = "boltdb"
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        read_only: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self.read_only = read_only
+        self.timeout = timeout
+        self.on_wait = on_wait
+        if not read_only:
+            files.make_directory(os.path.dirname(os.path.abspath(path)), 0o700)
+        with self._database(read_only=read_only) as database:
+            if not read_only:
+                _create_buckets(database)
+
+    def backup(self, target: str) -> str:
+        """Copy the database, in one consistent state, to the file *target*; "reflink" or "copy"."""
+        with self._view():
+            return files.copy_file(self.path, target)
+
+    @contextlib.contextmanager
+    def _open_view(self) -> Iterator[Tables]:
+        with self._database(read_only=True) as database, database.view() as transaction:
+            yield BoltTables(transaction, self.path)
+
+    @contextlib.contextmanager
+    def _open_update(self) -> Iterator[Tables]:
+        with self._database(read_only=False) as database, database.update() as transaction:
+            yield BoltTables(transaction, self.path)
+            failpoints.reach("state.boltdb.commit")
+
+    @contextlib.contextmanager
+    def _database(self, *, read_only: bool) -> Iterator[boltdb.Database]:
+        database = boltdb.Database.open(
+            self.path, read_only=read_only, timeout=self.timeout, on_wait=self.on_wait
+        )
+        with database:
+            try:
+                yield database
+            finally:
+                self.warnings += [text for text in database.warnings if text not in self.warnings]
+
+
+def _create_buckets(database: boltdb.Database) -> None:
+    with database.view() as transaction:
+        missing = [name for name in TOP_BUCKETS if transaction.bucket(name) is None]
+    if missing:
+        with database.update() as transaction:
+            for name in missing:
+                transaction.create_bucket(name)
