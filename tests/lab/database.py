@@ -62,12 +62,14 @@ def _bolt_objects(path: Path, kind: str) -> Iterator[tuple[str, Stored]]:
 
 def _sqlite_objects(path: Path, kind: str) -> Iterator[tuple[str, Stored]]:
     table, key = TABLES[kind]
-    query = f"SELECT c.{key}, c.JSON, s.JSON FROM {table}Config c LEFT JOIN {table}State s USING ({key})"
+    # Podman stores the JSON as BLOBs, whatever the columns say; a TEXT in one is as good for it.
+    columns = f"c.{key}, CAST(c.JSON AS BLOB), CAST(s.JSON AS BLOB)"
+    query = f"SELECT {columns} FROM {table}Config c LEFT JOIN {table}State s USING ({key})"
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for identifier, config, state in connection.execute(query):
             name = json.loads(config).get("name", identifier)
             netns = json.loads(state or "{}").get("netns")
-            yield identifier, Stored(name, config.encode(), state.encode() if state else None, netns)
+            yield identifier, Stored(name, config, state or None, netns)
 
 
 @contextlib.contextmanager
