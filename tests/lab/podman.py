@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.lab import database
-from tests.lab.machine import PODS, CommandFailedError, Machine, Result
+from tests.lab.machine import DISK, PODS, CommandFailedError, Machine, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src"
@@ -47,7 +48,7 @@ class Store:
         root: str = "/srv/store",
         run_root: str = "/run/store",
         tmp_dir: str = "/run/libpod-store",
-        options: tuple[str, ...] = (),
+        options: tuple[str, ...] | None = None,
         podman_options: tuple[str, ...] = (),
     ) -> None:
         self.machine = machine
@@ -56,7 +57,8 @@ class Store:
         self.root = root
         self.run_root = run_root
         self.tmp_dir = tmp_dir
-        self.options = options or ("--root", root, "--runroot", run_root, "--tmpdir", tmp_dir)
+        where = ("--root", root, "--runroot", run_root, "--tmpdir", tmp_dir)
+        self.options = where if options is None else options
         self.podman_options = podman_options
         self.environment: dict[str, str] = {}
         settings = machine.disk / "etc-containers"
@@ -67,14 +69,16 @@ class Store:
 
     @property
     def database(self) -> Path:
-        """The database on the disk, reachable with the machine off: BoltDB, or SQLite of Podman 5."""
+        """The database on the disk, reachable with the machine off."""
         sqlite = self.on_disk(f"{self.root}/db.sql")
         return sqlite if sqlite.exists() else self.on_disk(f"{self.root}/libpod/bolt_state.db")
 
     def on_disk(self, inside: str) -> Path:
-        """Return the file at *inside* (below /srv) on the machine's disk."""
-        assert inside.startswith("/srv/"), inside
-        return self.machine.disk / inside.removeprefix("/")
+        """Return the file at *inside*, which must be on the disk; it is there with the machine off."""
+        for name, target in DISK.items():
+            if inside.startswith(f"{target}/"):
+                return self.machine.disk / name / inside.removeprefix(f"{target}/")
+        raise AssertionError(f"{inside} is not on the disk")
 
     def path(self, inside: str) -> Path:
         """Return the file at *inside* in the running machine."""
@@ -143,8 +147,10 @@ class Store:
         return int(self.inspect(name)["State"]["Pid"])
 
     def allocated_locks(self) -> set[int]:
-        """Return the numbers of the lock files, for a store with `lock_type = "file"`."""
-        return {int(path.name) for path in self.path(f"{self.tmp_dir}/locks").iterdir()}
+        """Return the numbers of the locks that are taken."""
+        if self.lock_type == "file":
+            return {int(path.name) for path in self.path(f"{self.tmp_dir}/locks").iterdir()}
+        return set(_shared_locks(self.path("/dev/shm/libpod_lock").read_bytes()))
 
     # Our program.
 
@@ -203,6 +209,20 @@ class Store:
         except (FileNotFoundError, ProcessLookupError):
             return False
         return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def _shared_locks(segment: bytes) -> Iterator[int]:
+    """Yield the numbers of the taken locks in Podman's shared memory.
+
+    Its layout on x86-64 (shm_lock.h): a head of 56 bytes with the number of groups at 48, then groups of 1288
+    bytes, each with a bitmap of 32 bits and 32 mutexes.
+    """
+    (groups,) = struct.unpack_from("<I", segment, 48)
+    for group in range(groups):
+        (bitmap,) = struct.unpack_from("<I", segment, 56 + 1288 * group)
+        for bit in range(32):
+            if bitmap >> bit & 1:
+                yield 32 * group + bit
 
 
 def copy_disk(source: Path, target: Path) -> None:

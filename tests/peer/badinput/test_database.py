@@ -139,7 +139,7 @@ def test_no_bolt_file_at_all(store: Store, garbage: bytes) -> None:
     assert "Traceback" not in result.stderr
 
 
-def meta_transactions(content: bytes) -> list[int]:
+def meta_transactions(content: bytearray) -> list[int]:
     """Return the transaction numbers of both meta pages: at 48 in each, after the page's head of 16 bytes."""
     return [int.from_bytes(content[page + 64 : page + 72], "little") for page in (0, PAGE)]
 

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab import database
-from tests.lab.populate import NETWORKED, PODS, STATES, STATIC_IP, VOLUMES
+from tests.lab.machine import Machine
+from tests.lab.podman import Store
+from tests.lab.populate import NETWORKED, PODS, STATES, STATIC_IP, VOLUMES, populate
+from tests.lab.stores import PODMAN_5
 
 if TYPE_CHECKING:
-    from tests.lab.podman import Store
-    from tests.lab.stores import MakeStore
+    from pathlib import Path
+
+    from tests.lab.stores import MakeStore, StoreFactory
 
 # The state as libpod stores it.
 RUNNING = 3
@@ -111,8 +115,7 @@ def test_podman_removes_without_starting(rebooted: Store) -> None:
     rebooted.podman("pod", "rm", *PODS)
     rebooted.podman("rm", "--all")
     rebooted.podman("volume", "rm", *VOLUMES)
-    if rebooted.lock_type == "file":
-        assert rebooted.allocated_locks() == set()
+    assert rebooted.allocated_locks() == set()
 
 
 def test_new_objects_get_locks_of_their_own(rebooted: Store) -> None:
@@ -124,8 +127,7 @@ def test_new_objects_get_locks_of_their_own(rebooted: Store) -> None:
     numbers = database.lock_numbers(rebooted.database)
     assert len(set(numbers.values())) == len(numbers), numbers
     assert old < set(numbers.values())
-    if rebooted.lock_type == "file":
-        assert rebooted.allocated_locks() == set(numbers.values())
+    assert rebooted.allocated_locks() == set(numbers.values())
     rebooted.podman("start", "new")
 
 
@@ -260,6 +262,56 @@ def test_tmp_dir_that_outlives_the_reboot(make_store: MakeStore, writer: str) ->
     assert set(numbers.values()) == store.allocated_locks()
 
 
+# What Debian 12 installs with the registries' defaults: values of an old Podman.
+LIBPOD_CONF_OF_DEBIAN = """\
+image_default_transport = "docker://"
+conmon_path = ["/usr/bin/conmon", "/usr/sbin/conmon"]
+conmon_env_vars = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+cgroup_manager = "systemd"
+tmp_dir = "/var/run/libpod"
+max_log_size = -1
+no_pivot_root = false
+cni_config_dir = "/etc/cni/net.d/"
+cni_plugin_dir = ["/usr/lib/cni", "/usr/local/lib/cni", "/opt/cni/bin"]
+cni_default_network = "podman"
+infra_image = "k8s.gcr.io/pause:3.1"
+infra_command = "/pause"
+lock_type = "shm"
+num_locks = 2048
+runtime = "crun"
+runtime_supports_json = ["crun", "runc"]
+runtime_supports_nocgroups = ["crun"]
+
+[runtimes]
+runc = ["/usr/sbin/runc"]
+crun = ["/usr/bin/crun"]
+"""
+
+
+def test_host_with_all_defaults(store_factory: StoreFactory, tmp_path: Path) -> None:
+    """Neither program is given an option: the store is the host's own."""
+    root, run_root, tmp_dir = "/var/lib/containers/storage", "/run/containers/storage", "/run/libpod"
+    with Machine(tmp_path / "machine") as machine:
+        store = Store(machine, lock_type="shm", options=(), root=root, run_root=run_root, tmp_dir=tmp_dir)
+        (machine.disk / "etc-containers/libpod.conf").write_text(LIBPOD_CONF_OF_DEBIAN)
+        machine.boot()
+        store.import_image()
+        populate(store)
+        store.reboot()
+        report = store.refresh()
+        assert report["decision"] == "refresh"
+        assert report["database"]["path"] == f"{root}/libpod/bolt_state.db"
+        assert store.alive.read_text() == machine.boot_id + "\n"
+        assert store.states() == expected_states(store)
+        for name in ("running", "paused", "with-network", "in-pod", "with-volumes"):
+            store.podman("start", name)
+        store.create("new")
+        numbers = database.lock_numbers(store.database)
+        assert set(numbers.values()) == store.allocated_locks()
+        assert len(set(numbers.values())) == len(numbers)
+        assert store.refresh()["decision"] == "noop"
+
+
 def without_refresh_of_state(state: dict[str, Any]) -> dict[str, Any]:
     """Leave out what our refresh stores otherwise than Podman 4.3: what had run is exited, not created."""
     return {key: value for key, value in state.items() if key != "state"}
@@ -284,8 +336,6 @@ def test_stores_the_same_as_the_refresh_of_podman(make_store: MakeStore) -> None
 
 def test_stores_the_same_as_the_refresh_of_podman_5(make_store: MakeStore) -> None:
     """Key by key; Podman 5 removes a container that removes itself at its end, we leave it as exited."""
-    from tests.lab.stores import PODMAN_5
-
     ours, podmans = make_store(PODMAN_5, populated=True), make_store(PODMAN_5, populated=True)
     ours.refresh()
     podmans.podman("ps", "-q")

@@ -40,8 +40,7 @@ def check_finished(store: Store) -> None:
     store.create("new")
     numbers = database.lock_numbers(store.database)
     assert len(set(numbers.values())) == len(numbers), numbers
-    if store.lock_type == "file":
-        assert store.allocated_locks() == set(numbers.values())
+    assert store.allocated_locks() == set(numbers.values())
     store.podman("start", "running")
     store.podman("start", "new")
 
