@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _LARGEST = (1 << 63) - 1
-_LIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?")
+_LIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?", re.ASCII)
 CPU_PERIOD = 100_000
 """Microseconds."""
 

@@ -1,0 +1,112 @@
+"""Amounts as people write them."""
+
+from __future__ import annotations
+
+import resource
+import signal
+
+import pytest
+
+from libpod.errors import InvalidArgument
+from libpod.oci import units
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("512", 512),
+        ("64k", 65536),
+        ("1.5g", 1610612736),
+        ("2M", 2097152),
+        ("1gib", 1 << 30),
+        ("10b", 10),
+        ("1kb", 1024),
+        ("-1", -1),
+        (" 5m ", 5 << 20),
+    ],
+)
+def test_memory_size(text: str, expected: int) -> None:
+    assert units.memory_size(text, "memory") == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "-2", "1q", "1 000", "nan", "1e3", "9999999p", "٣m"])
+def test_bad_memory_size_names_the_option(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="--memory"):
+        units.memory_size(text, "memory")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", 100_000), ("0.5", 50_000), ("0", 0), ("2.25", 225_000)])
+def test_cpu_quota(text: str, expected: int) -> None:
+    assert units.cpu_quota(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-1", "many", "nan", "inf", "1e7"])
+def test_bad_cpus(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="--cpus"):
+        units.cpu_quota(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("TERM", signal.SIGTERM),
+        ("sigkill", 9),
+        ("15", 15),
+        ("RTMIN+3", signal.SIGRTMIN + 3),
+        ("64", 64),
+        ("HUP", 1),
+    ],
+)
+def test_signal(text: str, expected: int) -> None:
+    assert units.signal_number(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "NOPE", "0", "65", "-9", "RTMIN+99", "SIG_DFL", "TERM+x", "_BLOCK"])
+def test_bad_signal(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        units.signal_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nofile=1024:2048", units.Limit("nofile", 1024, 2048)),
+        ("nproc=5", units.Limit("nproc", 5, 5)),
+        ("core=-1", units.Limit("core", -1, -1)),
+        ("core=0:-1", units.Limit("core", 0, -1)),
+    ],
+)
+def test_limit(text: str, expected: units.Limit) -> None:
+    assert units.limit(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nofile", "nofile=", "nofile=a", "what=1", "nofile=2:1", "nofile=-1:5", "=1"]
+)
+def test_bad_limit(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="--ulimit"):
+        units.limit(text)
+
+
+def test_a_limit_that_we_may_not_raise_is_lowered_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "may_raise_limits", lambda: False)
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (100, 200))
+    found, warnings = units.rlimits([units.Limit("nofile", 150, 1000), units.Limit("core", 10, 20)])
+    assert found[0] == {"type": "RLIMIT_NOFILE", "soft": 150, "hard": 200}
+    assert found[1] == {"type": "RLIMIT_CORE", "soft": 10, "hard": 20}
+    assert warnings == ["limit nofile lowered from 1000 to 200: we may not raise it"]
+
+
+def test_no_limit_is_written_as_the_largest_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "may_raise_limits", lambda: True)
+    found, warnings = units.rlimits([units.Limit("core", -1, -1)])
+    assert found == [{"type": "RLIMIT_CORE", "soft": 2**64 - 1, "hard": 2**64 - 1}]
+    assert warnings == []
+
+
+def test_a_soft_limit_of_none_follows_a_lowered_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "may_raise_limits", lambda: False)
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (100, 200))
+    found, _warnings = units.rlimits([units.Limit("nofile", -1, -1)])
+    assert found == [{"type": "RLIMIT_NOFILE", "soft": 200, "hard": 200}]
