@@ -55,6 +55,9 @@ REFUSE: Final = "refuse"
 # A clock that stands before this was never set: 2020-01-01. Times from it prove nothing.
 CLOCK_NEVER_SET = 1577836800.0
 
+DONE: Final = "this boot is done: alive file and last refresh have this boot's ID"
+"""The reason in the steady state."""
+
 _THIS, _EARLIER, _ABSENT, _UNKNOWN = "this boot", "an earlier boot", "absent", "unknown"
 
 
@@ -114,6 +117,8 @@ class Decision(NamedTuple):
     outcome: str
     reason: str
     hint: str | None = None
+    settled: bool = False
+    """Nothing is to be done because this boot was refreshed, which may be written down."""
 
 
 def decide(facts: Facts) -> Decision:
@@ -163,7 +168,7 @@ def _recorded_boot(facts: Facts) -> str:
 def _decide_done(facts: Facts) -> Decision:
     if _recorded_boot(facts) != _THIS:
         who = "another program" if facts.record is None else "another program, after the last refresh here,"
-        return Decision(NOOP, f"{who} refreshed this boot: the alive file is of this boot")
+        return Decision(NOOP, f"{who} refreshed this boot: the alive file is of this boot", settled=True)
     if _nothing_lives(facts):
         if _other_machine(facts):
             return _refresh(facts, "the machine ID differs from the last refresh: a copy of another machine")
@@ -173,7 +178,7 @@ def _decide_done(facts: Facts) -> Decision:
                 "same boot ID, but user space was restarted (soft reboot, or restart of the container that "
                 f"we are in), and {_lost(facts)}",
             )
-    return Decision(NOOP, "this boot is done: alive file and last refresh have this boot's ID")
+    return Decision(NOOP, DONE, settled=True)
 
 
 def _other_machine(facts: Facts) -> bool:
@@ -200,9 +205,8 @@ def _decide_old(facts: Facts) -> Decision:
         reason = f"{facts.tmp_dir} outlived a reboot: its alive file holds the ID of an earlier boot"
         return _refresh(facts, reason)
     if facts.live:
-        return Decision(
-            NOOP, f"the alive file is older than this boot, but {_names(facts.live)} lives: the clock was set"
-        )
+        reason = f"the alive file is older than this boot, but {_names(facts.live)} lives: the clock was set"
+        return Decision(NOOP, reason, settled=True)
     if not _nothing_lives(facts):
         return Decision(NOOP, "the alive file is older than this boot, but something may live unseen")
     return _refresh(facts, f"{facts.tmp_dir} outlived a reboot: its alive file is older than this boot")

@@ -445,7 +445,7 @@ def pid_namespace() -> int | None:
 
 
 def finished(
-    databases: Iterable[str],
+    record_paths: Iterable[str],
     tmp_dir: str | None,
     *,
     on_wait: Callable[[str], None] | None = None,
@@ -453,12 +453,12 @@ def finished(
 ) -> BootRecord | None:
     """The boot record, when it and the alive file say beyond doubt that this boot's refresh is done.
 
-    *databases* are the paths where a database may be, in the order in which they are looked at
-    (`libpod.config.sources.database_candidates`); *tmp_dir* is the runtime directory that the user asked for
-    by an option, or None. None as answer means that a closer look is due, not that a refresh is. Nothing is
-    made or changed, and no database is opened. Raises `LockTimeout`, `FileError`.
+    *record_paths* are the places for a record, beside each place where a database may be; *tmp_dir* is the
+    runtime directory that the user asked for by an option, or None. None as answer means that a
+    closer look is due, not that a refresh is. Nothing is made or changed, and no database is opened.
+    Raises `LockTimeout`, `FileError`.
     """
-    record = _record_of_first(databases)
+    record = _only_record(record_paths)
     if record is None or record.boot_id is None:
         return None
     if tmp_dir is not None and not files.same_file(tmp_dir, record.tmp_dir):
@@ -472,13 +472,17 @@ def finished(
     return record if record.session == session() else None
 
 
-def _record_of_first(databases: Iterable[str]) -> BootRecord | None:
-    """The record beside the database that is there, when it is about that one."""
-    for database in databases:
-        if os.path.exists(database):
-            try:
-                record = read_record(record_path(database))
-            except DecodeError:
-                return None
-            return record if record is not None and files.same_file(record.database, database) else None
-    return None
+def _only_record(paths: Iterable[str]) -> BootRecord | None:
+    """The one record whose database is there. With two, a closer look is due."""
+    found = None
+    for path in dict.fromkeys(paths):
+        try:
+            record = read_record(path)
+        except DecodeError:
+            return None
+        if record is None or not os.path.exists(record.database):
+            continue
+        if found is not None or not files.same_file(record_path(record.database), path):
+            return None
+        found = record
+    return found

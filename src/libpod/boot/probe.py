@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from libpod.host.proc import ConmonProcess
 
 CONTROL_PIPE: Final = "ctl"
+# A pipe that nobody reads answers ENXIO, as a socket does; the others are for what is no pipe, or nothing.
+_NO_READER: Final = (errno.ENXIO, errno.ENOENT, errno.EISDIR, errno.ELOOP)
 
 # The start that is recorded is taken a moment after the process was made.
 _SLACK_SECONDS: Final = 5.0
@@ -45,6 +47,8 @@ class Watched(NamedTuple):
     conmon_pid: int
     started: float | None
     """When it was last started, in seconds since 1970."""
+    running: bool = True
+    """The database says that it runs, is paused, or is being stopped."""
 
 
 class Sight(NamedTuple):
@@ -163,14 +167,21 @@ def _look_at(
     """The live process of one container that has no visible conmon, and whether its fate is proven."""
     if container.pid > 0 and _is_container_process(container, system_start):
         return [LiveProcess(container.pid, container.id, container.name, recorded=True)], True
-    fate = _pipe(os.path.join(container.bundle, CONTROL_PIPE)) if container.bundle else None
-    if fate:
+    reader = _pipe_of(container)
+    if reader:
         # Only a conmon that /proc does not show can hold it: one in another PID namespace.
         elsewhere = None if sees_everything else tmp_dir
         return [
             LiveProcess(None, container.id, container.name, recorded=True, other_directory=elsewhere)
         ], True
-    return [], sees_everything or fate is not None
+    return [], sees_everything or reader is not None
+
+
+def _pipe_of(container: Watched) -> bool | None:
+    """Whether its control pipe is read; None where its bundle cannot be looked into."""
+    if not container.bundle or not os.path.isdir(container.bundle):
+        return None
+    return has_reader(os.path.join(container.bundle, CONTROL_PIPE))
 
 
 def _is_container_process(container: Watched, system_start: float | None) -> bool:
@@ -211,15 +222,16 @@ def _namespace(process: str) -> str | None:
         return None
 
 
-def _pipe(path: str) -> bool | None:
-    """Whether somebody reads from the pipe at *path*; None where there is no such pipe, or it is closed
-    to us.
+def has_reader(path: str) -> bool | None:
+    """Whether a conmon reads from the control pipe at *path*; None where that is closed to us.
+
+    A conmon that lives has made the pipe and keeps it: no pipe, no conmon.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        return False if error.errno == errno.ENXIO else None
+        return False if error.errno in _NO_READER else None
     try:
-        return True if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
     finally:
         os.close(descriptor)

@@ -57,6 +57,7 @@ class Report:
         self, *, dry_run: bool = False, progress: Callable[[str, int, int], None] | None = None
     ) -> None:
         self.decision = decide.Decision(decide.NOOP, "")
+        self.tmp_dir = ""
         self.dry_run = dry_run
         self.boot_id: str | None = None
         self.previous_boot_id: str | None = None
@@ -75,6 +76,10 @@ class Report:
         self._progress = progress
         self._started = time.monotonic()
         self._seconds: float | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        """One entry of `as_dict`."""
+        return self.as_dict()[key]
 
     def decided(self, decision: Decision) -> None:
         """Note the outcome and its reason."""
@@ -150,13 +155,16 @@ def _pick(objects: Objects) -> dict[str, object]:
     return {"total": objects.total, "reset": objects.reset, "quarantined": objects.quarantined}
 
 
-def nothing_to_do(reason: str, *, boot_id: str | None, database: str | None, dry_run: bool) -> Report:
+def nothing_to_do(
+    reason: str, *, boot_id: str | None = None, database: str | None = None, dry_run: bool = False
+) -> Report:
     """The report of a run that ends at its first look."""
     report = Report(dry_run=dry_run)
     report.decided(decide.Decision(decide.NOOP, reason))
     report.boot_id = report.previous_boot_id = boot_id
     report.database = database
     report.backend = backend_name(database)
+    report.finish()
     return report
 
 
@@ -188,6 +196,11 @@ def load_last(tmp_dir: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise DecodeError(f"{path}: expected a JSON object", source=path)
     return value
+
+
+def quarantined(report: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The reasons in a report for which objects of *kind* ("containers", …) are quarantined, by their IDs."""
+    return {entry["id"]: entry["error"] for entry in report[kind]["quarantined"]}
 
 
 # ---------------------------------------------------------------- for people

@@ -278,7 +278,7 @@ class Store:
         self.static.mkdir()
         self.database = self.static / "bolt_state.db"
         self.database.touch()
-        self.candidates = [str(root / "db.sql"), str(self.database)]
+        self.candidates = [str(root / "boot-record.json"), marker.record_path(str(self.database))]
         self.finish()
 
     def finish(self, **changes: object) -> None:
@@ -343,8 +343,15 @@ class TestFinished:
         store.database.unlink()
         assert store.finished() is None
 
-    def test_another_database_comes_first(self, store: Store, tmp_path: Path) -> None:
+    def test_two_databases_have_records(self, store: Store, tmp_path: Path) -> None:
         (tmp_path / "db.sql").touch()
+        marker.write_record(store.candidates[0], sample(database=str(tmp_path / "db.sql")))
+        assert store.finished() is None
+        (tmp_path / "db.sql").unlink()
+        assert store.finished() is not None
+
+    def test_record_was_copied_from_elsewhere(self, store: Store, tmp_path: Path) -> None:
+        (store.static / "boot-record.json").rename(store.candidates[0])
         assert store.finished() is None
 
     def test_record_is_damaged(self, store: Store) -> None:

@@ -1,0 +1,443 @@
+"""The boot refresh from its lock to its alive file.
+
+Steps, each of which can be interrupted anywhere: the next run begins again, and ends in the same state.
+
+1.  lock: `alive.lck` of the runtime directory, before any database is opened. When the database turns out to
+    belong to another runtime directory, that one is locked and everything is read again.
+2.  decide: gather the facts, then the pure decision.
+3.  An alive file of an earlier boot is removed, so that after an interruption Podman too sees a boot that is
+    not done.
+4.  state: copy the database; reset every object and allocate every lock number in one transaction. Where the
+    boot ID does not prove another boot, processes are looked for once more inside the transaction.
+5.  containers: per-boot files. pods: cgroups. networks: leases. storage: mount counts.
+6.  alive: the boot record, the report, and last of all the alive file.
+
+Flushes (fsync, fdatasync), whatever the number of objects: two for the copy, two for the transaction, two
+for the boot record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import cast
+
+from libpod import failpoints
+from libpod.boot import database, decide, marker, numbers, survey
+from libpod.boot import report as reports
+from libpod.boot.database import Place, Reset
+from libpod.boot.directories import Directories, is_systemic
+from libpod.boot.marker import BootLock, BootRecord
+from libpod.boot.numbers import LockNumbers
+from libpod.boot.report import Report
+from libpod.errors import FileError, InternalError, InvalidState, LockError
+from libpod.host import files, proc
+from libpod.state import reset
+from libpod.state.records import BrokenRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Final
+
+    from libpod.boot.directories import ContainerFiles
+    from libpod.boot.survey import Survey
+    from libpod.config.runtime import RuntimeConfig
+    from libpod.locks import LockManager
+    from libpod.state.protocol import State
+    from libpod.state.records import PodRecord
+    from libpod.state.tables import Tables
+
+DEFAULT_CGROUP_PARENT: Final = "/libpod_parent"
+
+_ATTEMPTS: Final = 3
+_FILE_LOCKS: Final = 2**32
+
+
+def run(
+    config: RuntimeConfig,
+    *,
+    dry_run: bool = False,
+    on_wait: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Refresh the store of *config* if this boot needs it, and report.
+
+    The report's decision is `refuse` when something stands in the way; nothing is changed then. *dry_run*
+    changes nothing at all. *on_wait* gets a line for people when another process keeps us waiting,
+    *progress* what is done of how much. Raises LockTimeout, DatabaseMismatch, DatabaseLocked,
+    DatabaseCorrupt, DatabaseVersion, LockError for the lock segment, and FileError for what concerns no
+    single object.
+    """
+    if config.database_kind == "memory":
+        return reports.nothing_to_do("a store in memory has nothing from before", dry_run=dry_run)
+    tmp_dir = survey.known_tmp_dir(config)
+    for _ in range(_ATTEMPTS):
+        report = Report(dry_run=dry_run, progress=progress)
+        with contextlib.ExitStack() as stack:
+            with report.phase("lock"):
+                lock = stack.enter_context(BootLock(tmp_dir, create=not dry_run, on_wait=on_wait))
+            with report.phase("decide"):
+                found = survey.survey(config, on_wait=on_wait)
+            if not files.same_file(found.config.tmp_dir, tmp_dir):
+                tmp_dir = found.config.tmp_dir
+                continue
+            with contextlib.suppress(_Lives):
+                _Run(found, lock, report, on_wait).act()
+                return report
+    raise InternalError(f"the store of {tmp_dir} changes while it is looked at; try again")
+
+
+class _Lives(Exception):  # noqa: N818 - nothing is wrong: it leads to another decision
+    """A container was started between the look at processes and the transaction."""
+
+
+class _Run:
+    """What follows when the lock is held and the facts are known."""
+
+    def __init__(
+        self, found: Survey, lock: BootLock, report: Report, on_wait: Callable[[str], None] | None
+    ) -> None:
+        self.found = found
+        self.config = found.config
+        self.facts = found.facts
+        self.report = report
+        self.on_wait = on_wait
+        self.tmp_dir = found.config.tmp_dir
+        self.write = not report.dry_run
+        self._note_lock(lock)
+
+    def _note_lock(self, lock: BootLock) -> None:
+        made = (
+            lock.made
+            if self.write
+            else [path for path in (lock.tmp_dir, lock.path) if not os.path.lexists(path)]
+        )
+        for path in made:
+            self.report.did(f"make {path}")
+
+    # ------------------------------------------------------------ which of the four
+
+    def act(self) -> None:
+        """Decide, do it, and complete the report."""
+        report, record = self.report, self.found.record
+        report.tmp_dir = self.tmp_dir
+        report.boot_id = self.facts.boot_id
+        report.previous_boot_id = None if record is None else record.boot_id
+        report.backend, report.database = self.found.database.kind, self.found.database.path
+        report.warnings = list(self.found.warnings)
+        report.decided(decide.decide(self.facts))
+        {
+            decide.NOOP: self._nothing,
+            decide.REFUSE: lambda: None,
+            decide.REFRESH: self._refresh,
+            decide.ADOPT: self._adopt,
+        }[report.decision.outcome]()
+        report.finish()
+        reports.tell_journal(report)
+
+    def _nothing(self) -> None:
+        """Write down that this boot is done, so that the next run sees it without opening the database."""
+        if self.report.dry_run or not self.report.decision.settled or not self.found.database.exists:
+            return
+        if self.facts.boot_id is None or self.found.record == self._record():
+            return
+        try:
+            self._write_record()
+        except FileError as error:
+            self.report.warn(f"{error.message}; the next run will take longer for that")
+
+    # ------------------------------------------------------------ refresh
+
+    def _refresh(self) -> None:
+        self._remove_half_written()
+        self._remove_alive()
+        directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
+        with self.report.phase("state"):
+            concerned = self._reset_state()
+        with self.report.phase("containers"):
+            directories.prepare()
+            directories.remove_stale_pause_file()
+            self._containers(directories, concerned)
+        self._end()
+
+    def _remove_alive(self) -> None:
+        if self.facts.alive is None:
+            return
+        path = os.path.join(self.tmp_dir, marker.ALIVE)
+        failpoints.reach("refresh.old_alive")
+        if self.write:
+            files.remove_file(path)
+        self.report.did(f"remove {path}, which is of an earlier boot")
+
+    def _remove_half_written(self) -> None:
+        """Remove what attempts that died have left in the middle of writing."""
+        base = os.path.basename(self.found.database.path)
+        places = {
+            self.tmp_dir: (marker.ALIVE, marker.PENDING, marker.REPORT),
+            os.path.dirname(self.found.database.path): (marker.RECORD, f"{base}.boot-"),
+        }
+        for directory, names in places.items():
+            marks = tuple(f".tmp-{name}" for name in names)
+            for entry in _entries(directory):
+                if entry.startswith(marks):
+                    path = os.path.join(directory, entry)
+                    if self.write:
+                        files.remove_file(path)
+                    self.report.did(f"remove {path}")
+
+    # ------------------------------------------------------------ the database
+
+    def _reset_state(self) -> list[ContainerFiles]:
+        file = self.found.database
+        if not file.exists:
+            return self._make_database()
+        store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
+        try:
+            self._back_up(store)
+            with store.transaction() if self.write else survey.view(store) as tables:
+                if self.write:
+                    store.validate_config(survey.database_config(self.config))
+                    self._look_again()
+                concerned = self._reset_objects(cast("Tables", tables))
+                failpoints.reach("refresh.commit")
+        finally:
+            store.close()
+        self.report.did(f"change {file.path}: {self._counted()} reset")
+        return concerned
+
+    def _make_database(self) -> list[ContainerFiles]:
+        """First use: an empty database, which later programs find and keep to."""
+        file = self.found.database
+        self.report.did(f"make database {file.path}")
+        if self.write:
+            files.make_directory(os.path.dirname(file.path), survey.STATIC_DIR_MODE)
+            store = survey.open_state(file, read_only=False, on_wait=self.on_wait)
+            try:
+                store.validate_config(survey.database_config(self.config))
+            finally:
+                store.close()
+        return []
+
+    def _back_up(self, store: State) -> None:
+        target = database.backup_path(store.path, self.facts.boot_id)
+        self.report.backup = target
+        superfluous = database.superfluous_backups(store.path, target)
+        if self.facts.pending and os.path.exists(target):
+            # An attempt of this boot made it before it died: the database may have changed since.
+            return
+        if self.write:
+            database.back_up(store, target)
+            for path in superfluous:
+                files.remove_file(path)
+        self.report.did(f"copy {store.path} to {target}")
+        for path in superfluous:
+            self.report.did(f"remove {path}")
+
+    def _look_again(self) -> None:
+        """Nobody can store a new state now. Whoever started a container since the survey is seen here."""
+        if survey.is_another_boot(self.facts):
+            return
+        sight = survey.see(self.config, self.facts, self.found.watched)
+        if sight is not None and sight.live:
+            raise _Lives
+
+    def _reset_objects(self, tables: Tables) -> list[ContainerFiles]:
+        with contextlib.ExitStack() as stack:
+            work = Reset(
+                tables,
+                self.report,
+                place=self._place(),
+                numbers=lambda style: self._lock_numbers(stack, style),
+                cgroup_of=self._pod_cgroup,
+                write=self.write,
+            )
+            concerned = work.run()
+            self._count_locks(work.numbers)
+        return concerned
+
+    def _place(self) -> Place:
+        from libpod.storage import driver
+
+        name = self.config.graph_driver_name or driver.detect(self.config.graph_root)
+        return Place(self.config.graph_root, self.config.run_root, f"{name}-containers", self.tmp_dir)
+
+    def _pod_cgroup(self, pod: PodRecord) -> str:
+        """The path of a pod's cgroup, or "" where it has none."""
+        parent = pod.cgroup_parent
+        if not pod.uses_cgroup or self.config.cgroup_manager != "cgroupfs" or parent.endswith(".slice"):
+            return ""
+        if self.config.rootless and parent in ("", DEFAULT_CGROUP_PARENT):
+            return ""
+        return f"{parent}/{pod.id}"
+
+    def _counted(self) -> str:
+        kinds = (
+            ("container", self.report.containers),
+            ("pod", self.report.pods),
+            ("volume", self.report.volumes),
+        )
+        return ", ".join(reports.count(counts.reset, name) for name, counts in kinds)
+
+    # ------------------------------------------------------------ lock numbers
+
+    def _lock_numbers(self, stack: contextlib.ExitStack, style: str) -> LockNumbers:
+        if style == reset.FIRST_LIBPOD:
+            # Lock files named after IDs, which are made when they are needed.
+            return LockNumbers(None, limit=0, did=self.report.did)
+        manager = self._open_manager()
+        if manager is None:
+            limit = self.config.num_locks
+            return LockNumbers(None, limit=limit, did=self.report.did)
+        stack.callback(manager.close)
+        others, resumed = self._locks_of_others(manager)
+        if self.write and self.report.decision.outcome == decide.REFRESH:
+            marker.write_pending(self.tmp_dir, self.facts.boot_id, others)
+        return LockNumbers(
+            manager,
+            limit=getattr(manager, "num_locks", _FILE_LOCKS),
+            others=others,
+            resumed=resumed,
+            dry_run=not self.write,
+            did=self.report.did,
+        )
+
+    def _open_manager(self) -> LockManager | None:
+        try:
+            return numbers.open_manager(self.config, create=self.write)
+        except LockError:
+            if self.write:
+                raise
+            return None
+
+    def _locks_of_others(self, manager: LockManager) -> tuple[set[int], bool]:
+        """The numbers that belong to other stores, and whether an attempt of this boot died."""
+        pending = marker.read_pending(self.tmp_dir, self.facts.boot_id)
+        if manager.kind == "file":
+            return set(), pending is not None
+        if pending is not None:
+            return pending, True
+        return (manager.allocated() if survey.is_another_boot(self.facts) else set()), False
+
+    def _count_locks(self, found: LockNumbers) -> None:
+        self.report.lock_kind = self.config.lock_type or "shm"
+        self.report.locks_allocated = found.allocated
+        self.report.locks_renumbered = found.renumbered
+
+    # ------------------------------------------------------------ files
+
+    def _containers(self, directories: Directories, concerned: list[ContainerFiles]) -> None:
+        for done, container in enumerate(concerned, 1):
+            try:
+                directories.container(container)
+            except InvalidState as error:
+                self.report.containers.quarantine(container.id, container.name, error.message)
+            except FileError as error:
+                if is_systemic(error):
+                    raise
+                self.report.containers.quarantine(container.id, container.name, error.message)
+            self.report.progress("files", done, len(concerned))
+
+    # ------------------------------------------------------------ adopt
+
+    def _adopt(self) -> None:
+        """Make the per-boot files again; no state of any container is changed."""
+        live = {process.container for process in self.facts.live or ()}
+        self._remove_half_written()
+        directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
+        with self.report.phase("state"):
+            self._adopt_numbers()
+        with self.report.phase("containers"):
+            directories.prepare()
+            for process in self.facts.live or ():
+                directories.adopt(process.container, persists=_persists(process.pid))
+            for container in self._died_unseen(live):
+                directories.note_exit(container)
+        self.report.containers.adopted = len(live)
+        self._end()
+
+    def _died_unseen(self, live: set[str]) -> Iterator[str]:
+        """Containers that are recorded as running and provably do not live. No conmon is left to say so."""
+        if self.facts.unproven:
+            return
+        for container in self.found.watched:
+            if container.running and container.id not in live:
+                yield container.id
+
+    def _adopt_numbers(self) -> None:
+        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        try:
+            with survey.view(store) as tables, contextlib.ExitStack() as stack:
+                style = tables.style()
+                found = self._lock_numbers(stack, style)
+                self._keep_numbers(tables, found, style)
+                self._count_locks(found)
+        finally:
+            store.close()
+
+    def _keep_numbers(self, tables: Tables, found: LockNumbers, style: str) -> None:
+        kinds = (
+            (tables.containers(), self.report.containers),
+            (tables.pods(), self.report.pods),
+            (tables.volumes(), self.report.volumes),
+        )
+        for objects, counts in kinds:
+            for record in objects:
+                counts.total += 1
+                if isinstance(record, BrokenRecord):
+                    counts.quarantine(record.id, record.name, record.error)
+                    continue
+                number = database.lock_number(record, style)
+                if number is not None:
+                    found.keep(number, record.describe())
+
+    # ------------------------------------------------------------ the end
+
+    def _end(self) -> None:
+        """The marks of a finished refresh, in this order, alive last."""
+        paths = [os.path.join(self.tmp_dir, name) for name in (marker.REPORT, marker.ALIVE)]
+        with self.report.phase("alive"):
+            if self.write:
+                self._write_record()
+            else:
+                self.report.did(f"write {self._record_path}")
+        for path in paths:
+            self.report.did(f"write {path}")
+        self.report.finish()
+        if self.write:
+            reports.store(self.report, self.tmp_dir)
+            marker.remove_pending(self.tmp_dir)
+            marker.write_alive(self.tmp_dir, self.facts.boot_id)
+
+    def _record(self) -> BootRecord:
+        return BootRecord(
+            boot_id=self.facts.boot_id,
+            machine_id=self.facts.machine_id,
+            tmp_dir=self.tmp_dir,
+            run_root=self.config.run_root,
+            database=self.found.database.path,
+            session=self.facts.session,
+            pid_namespace=marker.pid_namespace(),
+        )
+
+    @property
+    def _record_path(self) -> str:
+        return marker.record_path(self.found.database.path)
+
+    def _write_record(self) -> None:
+        marker.write_record(self._record_path, self._record())
+        self.report.did(f"write {self._record_path}")
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise FileError("list", directory, error) from error
+
+
+def _persists(pid: int | None) -> bool:
+    """Whether a conmon writes into a directory of its own in the runtime directory, as since Podman 5."""
+    return pid is not None and "--persist-dir" in proc.command_line(pid)
