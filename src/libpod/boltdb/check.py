@@ -55,8 +55,8 @@ class _Place:
         """Begin with the root page of *bucket*, or with a page below *parent*."""
         self.page = page
         self.bucket = bucket
-        self.root = parent.root if parent else page
-        self.depth = parent.depth + 1 if parent else 0
+        self.root: int = parent.root if parent else page
+        self.depth: int = parent.depth + 1 if parent else 0
         self.lower: bytes | None = None
         self.upper: bytes | None = None
 

@@ -27,6 +27,9 @@ PAGESIZE = os.sysconf("SC_PAGE_SIZE")
 BUFFERS_AT_ONCE = 512
 """Pages handed to one pwritev(2), which takes at most 1024."""
 
+FIRST_PAGES = 4
+"""Pages of a new file: two metas, a free list, the root bucket."""
+
 SMALLEST_FILE = 1 << 15
 LARGEST_STEP = 1 << 24
 """A growing file is doubled, from 32 KiB on; from 16 MiB on it grows by 16 MiB at a time. bbolt does the
@@ -179,15 +182,19 @@ class PageFile:
 
     def _first_meta(self, slot: int) -> Meta:
         return Meta(
-            page_size=self.page_size, root=3, sequence=0, freelist=2, high_water=4, txid=slot, slot=slot
+            page_size=self.page_size,
+            root=3,
+            sequence=0,
+            freelist=2,
+            high_water=FIRST_PAGES,
+            txid=slot,
+            slot=slot,
         )
 
     def is_blank(self) -> bool:
-        """Tell whether nothing but zero bytes was ever written: an empty file, or one whose making was
-        interrupted.
-        """
+        """Tell whether the file is empty, or is all zero: the machine failed while it was being made."""
         size = self.size()
-        return size <= 4 * PAGESIZE and not any(self._read(0, size))
+        return not size or (size == FIRST_PAGES * PAGESIZE and not any(self._read(0, size)))
 
     def metas(self) -> list[Meta | str]:
         """Read both meta pages; for one that is not valid, what is wrong with it."""
