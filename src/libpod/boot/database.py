@@ -6,7 +6,6 @@ import os
 import re
 from typing import NamedTuple
 
-from libpod import failpoints
 from libpod.boot.directories import USER_DATA, USER_ROOTS, ContainerFiles
 from libpod.errors import DecodeError, FileError, InvalidState, LockError
 from libpod.host import jsonutil
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from libpod.boot.numbers import LockNumbers
     from libpod.boot.report import Objects, Report
-    from libpod.state.protocol import State
     from libpod.state.records import Record
     from libpod.state.tables import Tables
 
@@ -37,12 +35,6 @@ _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def backup_path(database: str, boot_id: str | None) -> str:
     """Where the copy of this boot is."""
     return f"{database}{_BACKUP_MARK}{(boot_id or 'unknown')[:8]}"
-
-
-def back_up(store: State, target: str) -> None:
-    """Copy the database as it is before this boot's refresh."""
-    failpoints.reach("database.backup")
-    store.backup(target)
 
 
 def superfluous_backups(database: str, newest: str) -> list[str]:

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from libpod.boot.survey import Survey
     from libpod.config.runtime import RuntimeConfig
     from libpod.locks import LockManager
-    from libpod.state.protocol import State
     from libpod.state.records import PodRecord
     from libpod.state.tables import Tables
 
@@ -192,9 +191,9 @@ class _Run:
         file = self.found.database
         if not file.exists:
             return self._make_database()
+        self._back_up()
         store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
         try:
-            self._back_up(store)
             with store.transaction() if self.write else survey.view(store) as tables:
                 if self.write:
                     store.validate_config(survey.database_config(self.config))
@@ -219,20 +218,31 @@ class _Run:
                 store.close()
         return []
 
-    def _back_up(self, store: State) -> None:
-        target = database.backup_path(store.path, self.facts.boot_id)
+    def _back_up(self) -> None:
+        """Copy the database as it is before this boot's refresh."""
+        path = self.found.database.path
+        target = database.backup_path(path, self.facts.boot_id)
         self.report.backup = target
-        superfluous = database.superfluous_backups(store.path, target)
+        superfluous = database.superfluous_backups(path, target)
         if self.facts.pending and os.path.exists(target):
             # An attempt of this boot made it before it died: the database may have changed since.
             return
         if self.write:
-            database.back_up(store, target)
-            for path in superfluous:
-                files.remove_file(path)
-        self.report.did(f"copy {store.path} to {target}")
-        for path in superfluous:
-            self.report.did(f"remove {path}")
+            self._copy_database(target)
+        self.report.did(f"copy {path} to {target}")
+        for old in superfluous:
+            if self.write:
+                files.remove_file(old)
+            self.report.did(f"remove {old}")
+
+    def _copy_database(self, target: str) -> None:
+        # Opening for writing may already change the file: it makes what is missing.
+        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        try:
+            failpoints.reach("refresh.backup")
+            store.backup(target)
+        finally:
+            store.close()
 
     def _look_again(self) -> None:
         """Nobody can store a new state now. Whoever started a container since the survey is seen here."""

@@ -116,6 +116,23 @@ def database_config(config: RuntimeConfig) -> DatabaseConfig:
     )
 
 
+def open_for_use(
+    config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = None
+) -> tuple[State, RuntimeConfig]:
+    """The database, opened after the refresh, and the configuration with what it remembers."""
+    if config.database_kind == state.MEMORY:
+        return state.open(state.MEMORY), config
+    database = locate(config)
+    store = open_state(database, read_only=False, on_wait=on_wait)
+    try:
+        adopted = config.adopt(cast("StoredConfig", store.stored_config()))
+        store.validate_config(database_config(adopted))
+    except BaseException:
+        store.close()
+        raise
+    return store, adopted
+
+
 # ---------------------------------------------------------------- the survey
 
 
