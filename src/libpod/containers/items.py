@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+
 from libpod.containers.fields import Fields
-from libpod.host import jsonutil
+from libpod.errors import (
+    ContainerExists,
+    EmptyID,
+    FileError,
+    NoSuchContainer,
+    NoSuchObject,
+    NoSuchPod,
+    NoSuchVolume,
+    PodExists,
+)
+from libpod.host import files, jsonutil
 from libpod.state.records import CONTAINER, POD, VOLUME, BrokenRecord
 
 TYPE_CHECKING = False
@@ -16,6 +28,10 @@ if TYPE_CHECKING:
     Object = Mapping[str, object]
 
 _NOTHING: Object = {}
+_MISSING = {CONTAINER: NoSuchContainer, POD: NoSuchPod, VOLUME: NoSuchVolume}
+
+LARGEST_SPEC = 16 << 20
+"""Bytes; a specification beyond this is not one."""
 
 
 class Item:
@@ -143,3 +159,39 @@ def _broken(kind: str, record: BrokenRecord) -> Item:
 def _name(config: Object, identifier: str) -> str:
     found = config.get("name")
     return found if isinstance(found, str) and found else identifier
+
+
+def find(group: Sequence[Item], name: str) -> Item:
+    """The item of *group* with this ID, name, or unique beginning of an ID.
+
+    Raises EmptyID, the NoSuchObject and the ObjectExists error of the kind of the items.
+    """
+    if not name:
+        raise EmptyID
+    for item in group:
+        if name in (item.id, item.name):
+            return item
+    found = [item for item in group if item.kind != VOLUME and item.id.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        missing = ContainerExists if found[0].kind == CONTAINER else PodExists
+        raise missing(name, f"{name} is the beginning of {len(found)} IDs", hint="give more of the ID")
+    raise (_MISSING[group[0].kind] if group else NoSuchObject)(name)
+
+
+def written_spec(item: Item) -> dict[str, object] | None:
+    """The OCI specification that was written when the container last started; None if there is none.
+
+    Raises FileError and DecodeError for a file that is there and cannot be read.
+    """
+    path = item.state.text("configPath")
+    if not path or item.error is not None:
+        return None
+    try:
+        data = files.read_bytes(path, limit=LARGEST_SPEC)
+    except FileError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+    return jsonutil.loads_object(data, path)

@@ -1,0 +1,84 @@
+"""`libpod inspect`."""
+
+from __future__ import annotations
+
+from libpod.cli import output
+from libpod.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.inspecting import Inspection
+    from libpod.containers.items import Item, Store
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="a container, a pod or a volume: its name, its ID, or the unique beginning of its ID",
+    )
+    parser.add_format()
+    parser.runs(run)
+
+
+def run(options: Namespace) -> bool:
+    """Print a list with each object; those that are found, before the error for the first that is not."""
+    if not options.names:
+        raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
+    from libpod.cli import stores
+    from libpod.containers import inspecting, items
+    from libpod.errors import NoSuchObject, ObjectExists
+
+    with stores.Store(options) as store:
+        found = items.read(store.state)
+    inspection = inspecting.Inspection(found.containers, found.volumes)
+    described: list[dict[str, object]] = []
+    failure: NoSuchObject | ObjectExists | None = None
+    for name in options.names:
+        try:
+            described.append(_describe(inspection, _find(found, name)))
+        except (NoSuchObject, ObjectExists) as error:
+            failure = failure or error
+    output.as_json(described)
+    if failure is not None:
+        raise failure
+    return True
+
+
+def _find(store: Store, name: str) -> Item:
+    """The object that *name* means: a container, else a volume, else a pod, as with Podman."""
+    from libpod.containers import items
+    from libpod.errors import NoSuchObject
+
+    for group in (store.containers, store.volumes, store.pods):
+        try:
+            return items.find(group, name)
+        except NoSuchObject:
+            continue
+    raise NoSuchObject(name)
+
+
+def _describe(inspection: Inspection, item: Item) -> dict[str, object]:
+    if item.kind == "volume":
+        return inspection.volume(item)
+    if item.kind == "pod":
+        return inspection.pod(item)
+    return inspection.container(item, spec=_written_spec(item))
+
+
+def _written_spec(item: Item) -> Mapping[str, object] | None:
+    """The specification of the last start; the one in the database stands in for one that cannot be read."""
+    from libpod.containers import items
+    from libpod.errors import DecodeError, FileError
+
+    try:
+        return items.written_spec(item)
+    except (DecodeError, FileError) as error:
+        output.warning(error.message)
+        return None

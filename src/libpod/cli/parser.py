@@ -1,0 +1,106 @@
+"""The grammar of the command line, with Podman's rules for what is refused and how."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from libpod.cli import options as global_options
+from libpod.cli import verbs
+from libpod.errors import InvalidArgument
+from libpod.version import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import NoReturn
+
+    Run = Callable[[argparse.Namespace], int]
+
+_DESCRIPTION = "Keep containers and pods, and make their state true again after a reboot."
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises InvalidArgument, and takes no flag by halves."""
+
+    def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
+        super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found."""
+        names, surplus, value = message.partition(": ignored explicit argument ")
+        if surplus:
+            message = f"flag {names.removeprefix('argument ')} takes no value: {value}"
+        raise InvalidArgument(message, hint=f"see '{self.prog} --help'")
+
+    def add_verbs(self, table: Iterable[tuple[str, str]]) -> dict[str, Parser]:
+        """Add verbs, given as names and descriptions. One of them must follow."""
+        group = self.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
+        found = {}
+        for name, description in table:
+            found[name] = group.add_parser(
+                name, help=_in_a_list(description), description=description, prog=f"{self.prog} {name}"
+            )
+        self.set_defaults(missing_verb=self)
+        return found
+
+    def runs(self, run: Run) -> None:
+        """Call *run* with what was parsed; its value is the exit status."""
+        self.set_defaults(run=run, missing_verb=None, prog=self.prog)
+
+    def add_format(self) -> None:
+        """Add `--format json`."""
+        self.add_argument("--format", choices=("json",), help="print JSON instead of text")
+
+
+def _in_a_list(description: str) -> str:
+    first = description.partition(". ")[0].removesuffix(".")
+    return (first[0].lower() + first[1:]).replace("%", "%%")
+
+
+def make_parser(verb: str | None = None) -> Parser:
+    """The whole grammar, or, quicker, the part of it that *verb* needs."""
+    parser = Parser(prog="libpod", description=_DESCRIPTION, usage="libpod [options] VERB [arguments]")
+    parser.add_argument("--version", action="version", version=f"libpod version {VERSION}")
+    for flag in global_options.FLAGS:
+        _add_flag(parser, flag)
+    wanted = {verb: verbs.VERBS[verb]} if verb in verbs.VERBS else verbs.VERBS
+    made = parser.add_verbs((name, entry.description) for name, entry in wanted.items())
+    for name, entry in wanted.items():
+        import_module(entry.module).configure(made[name])
+    return parser
+
+
+def _add_flag(parser: Parser, flag: global_options.Flag) -> None:
+    parser.add_argument(
+        flag.name,
+        dest=flag.destination,
+        metavar=flag.metavar,
+        help=flag.help,
+        type=_not_empty,
+        choices=flag.choices or None,
+        action="append" if flag.repeated else "store",
+    )
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse *arguments*. Raises InvalidArgument that names what is wrong, and SystemExit after `--help`."""
+    verb = global_options.find_verb(arguments)
+    if verb is not None and verb not in verbs.VERBS:
+        raise InvalidArgument(f"unrecognized command 'libpod {verb}'", hint="see 'libpod --help'")
+    parsed, rest = make_parser(verb).parse_known_args(arguments)
+    if rest:
+        raise _unknown(rest[0], parsed)
+    return parsed
+
+
+def _unknown(argument: str, parsed: argparse.Namespace) -> InvalidArgument:
+    place = parsed.missing_verb.prog if parsed.missing_verb else parsed.prog
+    what = "unknown flag" if argument.startswith("-") else "unexpected argument"
+    return InvalidArgument(f"{what}: {argument.partition('=')[0]}", hint=f"see '{place} --help'")

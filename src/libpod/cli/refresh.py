@@ -1,0 +1,85 @@
+"""`libpod refresh`.
+
+This module is loaded at every boot, and most runs find nothing to do: it imports nothing that costs time.
+"""
+
+from __future__ import annotations
+
+import time
+
+from libpod.cli import output, stores
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.boot.marker import BootRecord
+    from libpod.cli.parser import Parser
+    from libpod.config.sources import Settings
+
+# The reason of `libpod.boot.decide` for the same, whose import would take longer than all that this run does.
+DONE = "this boot is done: alive file and last refresh have this boot's ID"
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+    parser.add_argument(
+        "--last", action="store_true", help="print the report of the last refresh of this boot"
+    )
+    parser.add_format()
+    parser.runs(run)
+
+
+def run(options: Namespace) -> bool:
+    """Refresh and print the report; False where an object is quarantined.
+
+    Raises RefreshRefused after the report, when a refresh could do harm.
+    """
+    started = time.monotonic()
+    settings = stores.collect(options, create=not options.dry_run and not options.last)
+    record = stores.finished(settings)
+    if options.last:
+        return _print_last(options, settings, record)
+    if record is not None:
+        _print_nothing_to_do(options, record, time.monotonic() - started)
+        return True
+    return _refresh(options, settings)
+
+
+def _refresh(options: Namespace, settings: Settings) -> bool:
+    from libpod.boot import decide, report
+    from libpod.errors import RefreshRefused
+
+    found = stores.refresh(settings, dry_run=options.dry_run)
+    if options.format:
+        output.as_json(found.as_dict())
+    else:
+        output.data(report.text(found.as_dict()))
+    if found.decision.outcome == decide.REFUSE:
+        raise RefreshRefused(found.decision.reason, hint=found.decision.hint)
+    return not found.degraded
+
+
+def _print_last(options: Namespace, settings: Settings, record: BootRecord | None) -> bool:
+    """Print the stored report; whatever it says, printing it is a success."""
+    from libpod.boot import report
+
+    found = report.load_last(settings.values["tmp_dir"] if record is None else record.tmp_dir)
+    if options.format:
+        output.as_json(found)
+    else:
+        output.data(report.text(found))
+    return True
+
+
+def _print_nothing_to_do(options: Namespace, record: BootRecord, seconds: float) -> None:
+    if not options.format:
+        output.data(f"nothing to do: {DONE}\n{'took':<9} {seconds:.3f} s")
+        return
+    from libpod.boot import report
+
+    found = report.nothing_to_do(
+        DONE, boot_id=record.boot_id, database=record.database, dry_run=options.dry_run
+    )
+    output.as_json(found.as_dict())
