@@ -12,7 +12,7 @@ from pathlib import Path
 
 import shtab
 
-from libpod.cli.main import build_parser
+from libpod.cli.main import make_parser
 
 SEE_ALSO = """.SH SEE ALSO
 .BR runtime\\-refresh (8),
@@ -44,9 +44,9 @@ def main(arguments: list[str]) -> None:
     """Write the three files."""
     output = Path(arguments[0])
     output.mkdir(parents=True, exist_ok=True)
-    (output / "libpod.1").write_text(man_page(build_parser()))
-    (output / "libpod.bash").write_text(shtab.complete(build_parser(), shell="bash"))
-    (output / "_libpod").write_text(shtab.complete(build_parser(), shell="zsh"))
+    (output / "libpod.1").write_text(man_page(make_parser()))
+    (output / "libpod.bash").write_text(shtab.complete(make_parser(), shell="bash"))
+    (output / "_libpod").write_text(shtab.complete(make_parser(), shell="zsh"))
 
 
 if __name__ == "__main__":
