@@ -230,7 +230,10 @@ class Store:
                 self._containers.add(record)
                 self._containers.save(last)
             except BaseException:
-                self._containers.forget()
+                # The record may be on disk already: it is the last step of a save that can fail after it.
+                self._containers.remove(container_id)
+                with contextlib.suppress(LibpodError, OSError):
+                    self._containers.save(last)
                 with contextlib.suppress(LibpodError):
                     self._remove_directories(container_id)
                 self._delete_layer(held, layer)
