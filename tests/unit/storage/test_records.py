@@ -100,7 +100,8 @@ def test_incomplete_mark_leaves_other_flags() -> None:
     assert records.is_incomplete(record)
     records.set_incomplete(record, incomplete=False)
     assert record == {"id": "a", "flags": {"x": 1}}
-    records.set_incomplete(record := {"id": "b"}, incomplete=True)
+    record = {"id": "b"}
+    records.set_incomplete(record, incomplete=True)
     records.set_incomplete(record, incomplete=False)
     assert record == {"id": "b"}
 
