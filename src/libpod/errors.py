@@ -44,6 +44,7 @@
     ├── OCIRuntimeError             runc, crun or conmon refused or failed
     │   ├── OCIRuntimeNotFound      the command does not exist in the container
     │   └── OCIRuntimePermissionDenied  the command cannot be invoked
+    ├── SystemdError                systemd refused, failed or did not answer: unit
     ├── RefreshRefused              the boot refresh could do harm: reason
     ├── NotSupported                this host, build or version cannot do it
     └── InternalError               a rule of our own was broken
@@ -346,6 +347,14 @@ class OCIRuntimeNotFound(OCIRuntimeError):
 
 class OCIRuntimePermissionDenied(OCIRuntimeError):
     """The command to run exists in the container and cannot be invoked."""
+
+
+class SystemdError(LibpodError):
+    """systemd refused, failed or did not answer in time. *unit* is what it was asked for."""
+
+    def __init__(self, message: str, *, unit: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.unit = unit
 
 
 class RefreshRefused(LibpodError):
