@@ -7,7 +7,8 @@ import os
 
 from libpod import boltdb, failpoints
 from libpod.host import files
-from libpod.state.boltdb_tables import TOP_BUCKETS, BoltTables
+from libpod.state.boltdb_schema import TOP_BUCKETS
+from libpod.state.boltdb_tables import BoltTables
 from libpod.state.objects import ObjectState
 
 TYPE_CHECKING = False

@@ -1,100 +1,27 @@
-"""Reading and writing the buckets of the BoltDB schema of the first libpod and of Podman.
-
-At the top level, with what they hold::
-
-    id-registry           ID of a container or pod: its name
-    name-registry         name: ID
-    ns-registry           ID: libpod namespace (Podman up to 4.3, where one is set)
-    ctr                   ID: a bucket for the container
-    all-ctrs              ID: name
-    pod                   ID: a bucket for the pod
-    allPods               ID: name
-    vol                   name: a bucket for the volume
-    allVolumes            name: name
-    volume-ctrs           ID of the storage container of an image volume: name of the volume
-    exec                  ID of an exec session: ID of its container
-    exit-code             ID of a container: exit code, in decimal
-    exit-code-time-stamp  ID of a container: time (RFC 3339)
-    runtime-config        the directories of the owner
-
-A container's bucket: `config`, `state` (JSON), `netns` (path), `pod-id`, `namespace`, and the buckets
-`dependencies` (ID: name of the containers that need this one), `networks` (name: options) and `exec`. A
-pod's: `config`, `state`, and the bucket `containers` (ID: name). A volume's: `config`, `state`, and the
-bucket `vol-dependencies` (ID: ID of the containers that use it).
-
-Measured with databases of Podman 4.3.1; the first libpod has the first seven (without ns-registry) and
-runtime-config.
-"""
+"""Reading and writing the buckets of the BoltDB schema, which `boltdb_schema` describes."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 from libpod.errors import DatabaseCorrupt, DecodeError
 from libpod.host import jsonutil
+from libpod.state import boltdb_schema as schema
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
-from libpod.state.records import CONTAINER, POD, VOLUME, BrokenRecord, ContainerRecord
+from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord, ContainerRecord
 from libpod.state.tables import Tables, broken, printable
+from libpod.state.texts import decode_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Final, TypeVar
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
 
     from libpod.boltdb import Bucket, Transaction
-    from libpod.state.records import PodRecord, Record, VolumeRecord
+    from libpod.state.records import Parts, PodRecord, Record, VolumeRecord
 
     R = TypeVar("R", ContainerRecord, PodRecord, VolumeRecord)
-
-_IDS: Final = b"id-registry"
-_NAMES: Final = b"name-registry"
-_NAMESPACES: Final = b"ns-registry"
-_CONTAINERS: Final = b"ctr"
-_ALL_CONTAINERS: Final = b"all-ctrs"
-_PODS: Final = b"pod"
-_ALL_PODS: Final = b"allPods"
-_VOLUMES: Final = b"vol"
-_ALL_VOLUMES: Final = b"allVolumes"
-_VOLUME_CONTAINERS: Final = b"volume-ctrs"
-_EXEC: Final = b"exec"
-_EXIT_CODES: Final = b"exit-code"
-_EXIT_TIMES: Final = b"exit-code-time-stamp"
-_RUNTIME_CONFIG: Final = b"runtime-config"
-
-TOP_BUCKETS: Final = (
-    _IDS, _NAMES, _CONTAINERS, _ALL_CONTAINERS, _PODS, _ALL_PODS, _VOLUMES, _ALL_VOLUMES, _VOLUME_CONTAINERS,
-    _EXEC, _EXIT_CODES, _EXIT_TIMES, _RUNTIME_CONFIG,
-)  # fmt: skip
-"""The buckets that a new database gets."""
-
-_CONFIG: Final = b"config"
-_STATE: Final = b"state"
-_NETNS: Final = b"netns"
-_POD_ID: Final = b"pod-id"
-_NAMESPACE: Final = b"namespace"
-_DEPENDENCIES: Final = b"dependencies"
-_NETWORKS: Final = b"networks"
-_MEMBERS: Final = b"containers"
-_USERS: Final = b"vol-dependencies"
-
-_CONFIG_KEYS: Final = {
-    "os": b"os",
-    "static_dir": b"static-dir",
-    "tmp_dir": b"tmp-dir",
-    "run_root": b"run-root",
-    "graph_root": b"graph-root",
-    "graph_driver": b"graph-driver-name",
-    "volume_path": b"volume-path",
-}
-
-_HOMES: Final = {
-    CONTAINER: (_CONTAINERS, _ALL_CONTAINERS),
-    POD: (_PODS, _ALL_PODS),
-    VOLUME: (_VOLUMES, _ALL_VOLUMES),
-}
-"""Where the objects of each kind are, and where all of them are listed."""
+    Values = dict[bytes, bytes | None]
 
 
 class BoltTables(Tables):
@@ -103,43 +30,54 @@ class BoltTables(Tables):
     def __init__(self, transaction: Transaction, path: str) -> None:
         self._transaction = transaction
         self._path = path
+        self._tops: dict[bytes, Bucket] = {}
         self._with_sessions: set[bytes] | None = None
         """The containers that have a bucket for exec sessions, once all containers were read."""
 
     # ------------------------------------------------------------ buckets
 
+    def _top(self, name: bytes) -> Bucket | None:
+        found = self._tops.get(name) or self._transaction.bucket(name)
+        if found is not None:
+            self._tops[name] = found
+        return found
+
+    def _make_top(self, name: bytes) -> Bucket:
+        return self._top(name) or self._transaction.create_bucket(name)
+
     def _get(self, bucket: bytes, key: bytes) -> bytes | None:
-        found = self._transaction.bucket(bucket)
+        found = self._top(bucket)
         return None if found is None else found.get(key)
 
     def _items(self, bucket: bytes) -> Iterator[tuple[bytes, bytes]]:
-        found = self._transaction.bucket(bucket)
+        found = self._top(bucket)
         if found is not None:
             for key, value in found.items():
                 if value is not None:
                     yield key, value
 
     def _put(self, bucket: bytes, key: bytes, value: bytes) -> None:
-        self._transaction.create_bucket_if_missing(bucket).put(key, value)
+        self._make_top(bucket).put(key, value)
 
     def _delete(self, bucket: bytes, key: bytes) -> bool:
-        found = self._transaction.bucket(bucket)
+        found = self._top(bucket)
         return found is not None and found.delete(key)
 
     def _clear(self, bucket: bytes) -> None:
-        found = self._transaction.bucket(bucket)
+        found = self._top(bucket)
         if found is not None and next(found.keys(), None) is not None:
+            del self._tops[bucket]
             self._transaction.delete_bucket(bucket)
             self._transaction.create_bucket(bucket)
 
     def _object(self, kind: str, key: bytes) -> Bucket | None:
         """The bucket of a container, pod or volume."""
-        home = self._transaction.bucket(_HOMES[kind][0])
+        home = self._top(schema.HOMES[kind][0])
         return None if home is None else home.bucket(key)
 
     def _objects(self, kind: str) -> Iterator[bytes]:
         """The keys of all containers, pods or volumes that have a bucket."""
-        home = self._transaction.bucket(_HOMES[kind][0])
+        home = self._top(schema.HOMES[kind][0])
         if home is not None:
             yield from home.buckets()
 
@@ -161,11 +99,11 @@ class BoltTables(Tables):
         return POD if self._object(POD, key) is not None else None
 
     def id_of_name(self, name: str) -> str | None:
-        found = self._get(_NAMES, name.encode())
+        found = self._get(schema.NAMES, name.encode())
         return None if found is None else printable(found)
 
     def ids_with_prefix(self, prefix: str) -> Iterator[str]:
-        registry = self._transaction.bucket(_IDS)
+        registry = self._top(schema.IDS)
         if registry is not None:
             start = prefix.encode()
             for key, _name in registry.seek(start):
@@ -174,7 +112,7 @@ class BoltTables(Tables):
                 yield printable(key)
 
     def registered_name(self, identifier: str) -> str | None:
-        found = self._get(_IDS, self._stored_id(identifier))
+        found = self._get(schema.IDS, self._stored_id(identifier))
         return None if found is None else printable(found)
 
     def dangling_ids(self) -> list[str]:
@@ -182,7 +120,9 @@ class BoltTables(Tables):
 
     def _dangling(self) -> list[bytes]:
         registered = {
-            key for bucket in (_IDS, _ALL_CONTAINERS, _ALL_PODS) for key, _name in self._items(bucket)
+            key
+            for bucket in (schema.IDS, schema.ALL_CONTAINERS, schema.ALL_PODS)
+            for key, _name in self._items(bucket)
         }
         there = set(self._objects(CONTAINER))
         there.update(self._objects(POD))
@@ -191,24 +131,24 @@ class BoltTables(Tables):
     def drop_dangling(self) -> list[str]:
         dangling = self._dangling()
         for key in dangling:
-            self._unregister(key, _ALL_CONTAINERS)
-            self._delete(_ALL_PODS, key)
+            self._unregister(key, schema.ALL_CONTAINERS)
+            self._delete(schema.ALL_PODS, key)
         return [printable(key) for key in dangling]
 
     def _register(self, record: Record, listing: bytes) -> None:
         key, name = record.id.encode(), record.name.encode()
-        self._put(_IDS, key, name)
-        self._put(_NAMES, name, key)
+        self._put(schema.IDS, key, name)
+        self._put(schema.NAMES, name, key)
         self._put(listing, key, name)
 
     def _unregister(self, key: bytes, listing: bytes) -> bool:
         """Forget an ID and its name wherever they are registered."""
-        names = {self._get(_IDS, key), self._get(listing, key)}
+        names = {self._get(schema.IDS, key), self._get(listing, key)}
         found = any(name is not None for name in names)
         for name in names:
-            if name and self._get(_NAMES, name) == key:
-                self._delete(_NAMES, name)
-        for bucket in (_IDS, listing, _NAMESPACES):
+            if name and self._get(schema.NAMES, name) == key:
+                self._delete(schema.NAMES, name)
+        for bucket in (schema.IDS, listing, schema.NAMESPACES):
             self._delete(bucket, key)
         return found
 
@@ -216,8 +156,8 @@ class BoltTables(Tables):
         """The key that is shown as *shown*: normally just its text."""
         key = shown.encode()
         if "\\" in shown:
-            for bucket in (_CONTAINERS, _PODS, _VOLUMES, _IDS):
-                found = self._transaction.bucket(bucket)
+            for bucket in (schema.CONTAINERS, schema.PODS, schema.VOLUMES, schema.IDS):
+                found = self._top(bucket)
                 for other in () if found is None else found.keys():
                     if printable(other) == shown:
                         return other
@@ -228,14 +168,14 @@ class BoltTables(Tables):
         if kind == VOLUME:
             return self._purge_volume(key)
         if kind == POD:
-            return self._drop_bucket(POD, key) | self._unregister(key, _ALL_PODS)
+            return self._drop_bucket(POD, key) | self._unregister(key, schema.ALL_PODS)
         if kind == CONTAINER:
             self._forget_dependent(key)
-            return self._drop_bucket(CONTAINER, key) | self._unregister(key, _ALL_CONTAINERS)
-        return self._delete(_ALL_PODS, key) | self._unregister(key, _ALL_CONTAINERS)
+            return self._drop_bucket(CONTAINER, key) | self._unregister(key, schema.ALL_CONTAINERS)
+        return self._delete(schema.ALL_PODS, key) | self._unregister(key, schema.ALL_CONTAINERS)
 
     def _drop_bucket(self, kind: str, key: bytes) -> bool:
-        home = self._transaction.bucket(_HOMES[kind][0])
+        home = self._top(schema.HOMES[kind][0])
         if home is None or home.bucket(key) is None:
             return False
         home.delete_bucket(key)
@@ -243,14 +183,14 @@ class BoltTables(Tables):
 
     def _forget_dependent(self, key: bytes) -> None:
         """Take a container out of everything that refers to it, without reading its configuration."""
-        for kind, name in ((CONTAINER, _DEPENDENCIES), (POD, _MEMBERS), (VOLUME, _USERS)):
+        for kind, name in ((CONTAINER, schema.DEPENDENCIES), (POD, schema.MEMBERS), (VOLUME, schema.USERS)):
             for other in list(self._objects(kind)):
                 bucket = self._nested(kind, other, name) if other != key else None
                 if bucket is not None:
                     bucket.delete(key)
-        for session, owner in list(self._items(_EXEC)):
+        for session, owner in list(self._items(schema.EXEC)):
             if owner == key:
-                self._delete(_EXEC, session)
+                self._delete(schema.EXEC, session)
 
     def stored_configs(self) -> Iterator[bytes]:
         for kind in (CONTAINER, POD, VOLUME):
@@ -262,72 +202,80 @@ class BoltTables(Tables):
     def _config_of(self, kind: str, key: bytes) -> bytes | None:
         try:
             bucket = self._object(kind, key)
-            return None if bucket is None else bucket.get(_CONFIG)
+            return None if bucket is None else bucket.get(schema.CONFIG)
         except DatabaseCorrupt:
             # The one object is damaged; reading it for itself says so.
             return None
 
     # ------------------------------------------------------------ reading objects
 
+    def _read_all(
+        self, kind: str, keys: Iterable[bytes], decode: Callable[[str, Values], R]
+    ) -> Iterator[R | BrokenRecord]:
+        registries = [(name, {key for key, _name in self._items(name)}) for name in schema.REGISTRIES[kind]]
+        for key in keys:
+            absent = [name for name, registered in registries if key not in registered]
+            yield self._read(kind, key, decode, absent)
+
+    def _read_one(
+        self, kind: str, identifier: str, decode: Callable[[str, Values], R]
+    ) -> R | BrokenRecord | None:
+        key = identifier.encode()
+        if self._object(kind, key) is None:
+            return None
+        return self._read(
+            kind, key, decode, [name for name in schema.REGISTRIES[kind] if self._get(name, key) is None]
+        )
+
     def _read(
-        self, kind: str, key: bytes, decode: Callable[[str, dict[bytes, bytes | None]], R]
+        self,
+        kind: str,
+        key: bytes,
+        decode: Callable[[str, Values], R],
+        absent: list[bytes],
     ) -> R | BrokenRecord:
         """One object that has a bucket. A broken or damaged one does not keep the others away."""
         try:
+            if absent:
+                # Podman sees only what is registered.
+                raise DecodeError(f"{kind} {printable(key)}: is not registered in {printable(absent[0])}")
             bucket = self._object(kind, key)
             values = {} if bucket is None else dict(bucket.items())
-            identifier = records.decode_text(key, f"{kind} ID")
-            record = decode(identifier, values)
-            self._require_registered(kind, key)
+            return decode(decode_text(key, f"{kind} ID"), values)
         except (DecodeError, DatabaseCorrupt) as error:
-            name = self._get(_HOMES[kind][1], key) or self._get(_IDS, key)
+            name = self._get(schema.HOMES[kind][1], key) or self._get(schema.IDS, key)
             return broken(kind, printable(key), None if name is None else printable(name), error)
-        return record
-
-    def _require_registered(self, kind: str, key: bytes) -> None:
-        """Podman sees only what is registered."""
-        registries = (_HOMES[kind][1],) if kind == VOLUME else (_HOMES[kind][1], _IDS)
-        for registry in registries:
-            if self._get(registry, key) is None:
-                identifier = printable(key)
-                raise DecodeError(
-                    f"{kind} {identifier}: is not registered in {printable(registry)}", source=identifier
-                )
 
     # ------------------------------------------------------------ containers
 
-    def containers(self, *, with_state: bool = True) -> Iterator[ContainerRecord | BrokenRecord]:
-        def decode(identifier: str, values: dict[bytes, bytes | None]) -> ContainerRecord:
-            if _EXEC in values:
-                with_sessions.add(identifier.encode())
-            return self._decode_container(identifier, values, with_state=with_state)
+    def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
+        def decode(identifier: str, values: Values) -> ContainerRecord:
+            if schema.EXEC not in values:
+                with_sessions.discard(identifier.encode())
+            return self._decode_container(identifier, values, parts)
 
-        with_sessions: set[bytes] = set()
-        for key in self._objects(CONTAINER):
-            found = self._read(CONTAINER, key, decode)
-            if isinstance(found, BrokenRecord):
-                with_sessions.add(key)
-            yield found
+        keys = list(self._objects(CONTAINER))
+        with_sessions = set(keys)
+        yield from self._read_all(CONTAINER, keys, decode)
         self._with_sessions = with_sessions
 
     def read_container(self, identifier: str) -> ContainerRecord | BrokenRecord | None:
-        key = identifier.encode()
-        return self._read(CONTAINER, key, self._decode_container) if self._object(CONTAINER, key) else None
+        return self._read_one(CONTAINER, identifier, self._decode_container)
 
     def _decode_container(
-        self, identifier: str, values: dict[bytes, bytes | None], *, with_state: bool = True
+        self, identifier: str, values: Values, parts: Parts = EVERYTHING
     ) -> ContainerRecord:
         return records.decode_container(
             identifier,
-            values.get(_CONFIG),
-            values.get(_STATE),
-            netns=_decode_netns(identifier, values.get(_NETNS)),
-            networks=self._networks(identifier) if _NETWORKS in values else None,
-            with_state=with_state,
+            values.get(schema.CONFIG),
+            values.get(schema.STATE),
+            netns=_decode_netns(identifier, values.get(schema.NETNS)),
+            networks=self._networks(identifier) if schema.NETWORKS in values else None,
+            parts=parts,
         )
 
     def _networks(self, identifier: str) -> dict[str, bytes] | None:
-        bucket = self._nested(CONTAINER, identifier.encode(), _NETWORKS)
+        bucket = self._nested(CONTAINER, identifier.encode(), schema.NETWORKS)
         return (
             None
             if bucket is None
@@ -337,39 +285,41 @@ class BoltTables(Tables):
     def reload_container(self, record: ContainerRecord) -> bool:
         bucket = self._object(CONTAINER, record.id.encode())
         if bucket is not None:
-            record.set_stored_state(bucket.get(_STATE), _decode_netns(record.id, bucket.get(_NETNS)))
+            record.set_stored_state(
+                bucket.get(schema.STATE), _decode_netns(record.id, bucket.get(schema.NETNS))
+            )
         return bucket is not None
 
     def insert_container(self, record: ContainerRecord) -> None:
         key, name = record.id.encode(), record.name.encode()
         record.netns_apart = True
-        self._register(record, _ALL_CONTAINERS)
-        bucket = self._transaction.create_bucket_if_missing(_CONTAINERS).create_bucket(key)
-        bucket.put(_CONFIG, _config_without_networks(record))
-        bucket.put(_STATE, record.state_bytes_apart())
-        bucket.create_bucket(_DEPENDENCIES)
-        _put_or_delete(bucket, _NETNS, record.netns)
-        _put_or_delete(bucket, _POD_ID, record.pod)
+        self._register(record, schema.ALL_CONTAINERS)
+        bucket = self._make_top(schema.CONTAINERS).create_bucket(key)
+        bucket.put(schema.CONFIG, _config_without_networks(record))
+        bucket.put(schema.STATE, record.state_bytes_apart())
+        bucket.create_bucket(schema.DEPENDENCIES)
+        _put_or_delete(bucket, schema.NETNS, record.netns)
+        _put_or_delete(bucket, schema.POD_ID, record.pod)
         self._insert_namespace(bucket, key, record.namespace)
         networks = {network: jsonutil.dumps(options) for network, options in record.network_options.items()}
         if networks:
-            joined = bucket.create_bucket(_NETWORKS)
+            joined = bucket.create_bucket(schema.NETWORKS)
             for network, options in networks.items():
                 joined.put(network.encode(), options)
         self._insert_references(record, key, name)
 
     def _insert_namespace(self, bucket: Bucket, key: bytes, namespace: str) -> None:
         if namespace:
-            bucket.put(_NAMESPACE, namespace.encode())
-            self._put(_NAMESPACES, key, namespace.encode())
+            bucket.put(schema.NAMESPACE, namespace.encode())
+            self._put(schema.NAMESPACES, key, namespace.encode())
 
     def _insert_references(self, record: ContainerRecord, key: bytes, name: bytes) -> None:
         for other in record.dependencies:
-            self._reference(CONTAINER, other, _DEPENDENCIES, key, name)
+            self._reference(CONTAINER, other, schema.DEPENDENCIES, key, name)
         if record.pod:
-            self._reference(POD, record.pod, _MEMBERS, key, name)
+            self._reference(POD, record.pod, schema.MEMBERS, key, name)
         for volume in record.named_volumes:
-            self._reference(VOLUME, volume, _USERS, key, key)
+            self._reference(VOLUME, volume, schema.USERS, key, key)
 
     def _reference(self, kind: str, target: str, nested: bytes, key: bytes, value: bytes) -> None:
         bucket = self._object(kind, target.encode())
@@ -382,8 +332,8 @@ class BoltTables(Tables):
             return False
         changed = _put_config(bucket, record)
         if record.state_loaded:
-            changed |= _put_changed(bucket, _STATE, record.state_bytes_apart())
-            changed |= _put_or_delete(bucket, _NETNS, record.netns if record.netns_apart else None)
+            changed |= _put_changed(bucket, schema.STATE, record.state_bytes_apart())
+            changed |= _put_or_delete(bucket, schema.NETNS, record.netns if record.netns_apart else None)
         if changed:
             bucket.flush()
         return True
@@ -395,14 +345,14 @@ class BoltTables(Tables):
             self.purge(CONTAINER, identifier)
             return
         for other in found.dependencies:
-            self._dereference(CONTAINER, other, _DEPENDENCIES, key)
+            self._dereference(CONTAINER, other, schema.DEPENDENCIES, key)
         for volume in found.named_volumes:
-            self._dereference(VOLUME, volume, _USERS, key)
-        self._dereference(POD, self.pod_of(identifier) or found.pod, _MEMBERS, key)
+            self._dereference(VOLUME, volume, schema.USERS, key)
+        self._dereference(POD, self.pod_of(identifier) or found.pod, schema.MEMBERS, key)
         for session in self.exec_sessions_of(identifier):
-            self._delete(_EXEC, session.encode())
+            self._delete(schema.EXEC, session.encode())
         self._drop_bucket(CONTAINER, key)
-        self._unregister(key, _ALL_CONTAINERS)
+        self._unregister(key, schema.ALL_CONTAINERS)
 
     def _dereference(self, kind: str, target: str, nested: bytes, key: bytes) -> None:
         bucket = self._nested(kind, target.encode(), nested) if target else None
@@ -411,35 +361,33 @@ class BoltTables(Tables):
 
     def pod_of(self, container_id: str) -> str | None:
         bucket = self._object(CONTAINER, container_id.encode())
-        pod = None if bucket is None else bucket.get(_POD_ID)
+        pod = None if bucket is None else bucket.get(schema.POD_ID)
         return None if pod is None else printable(pod)
 
     def dependents(self, container_id: str) -> list[str]:
-        return self._nested_keys(CONTAINER, container_id, _DEPENDENCIES)
+        return self._nested_keys(CONTAINER, container_id, schema.DEPENDENCIES)
 
     # ------------------------------------------------------------ pods
 
     def pods(self) -> Iterator[PodRecord | BrokenRecord]:
-        for key in self._objects(POD):
-            yield self._read(POD, key, _decode_pod)
+        yield from self._read_all(POD, self._objects(POD), _decode_pod)
 
     def read_pod(self, identifier: str) -> PodRecord | BrokenRecord | None:
-        key = identifier.encode()
-        return self._read(POD, key, _decode_pod) if self._object(POD, key) else None
+        return self._read_one(POD, identifier, _decode_pod)
 
     def reload_pod(self, record: PodRecord) -> bool:
         bucket = self._object(POD, record.id.encode())
         if bucket is not None:
-            record.set_stored_state(bucket.get(_STATE))
+            record.set_stored_state(bucket.get(schema.STATE))
         return bucket is not None
 
     def insert_pod(self, record: PodRecord) -> None:
         key = record.id.encode()
-        self._register(record, _ALL_PODS)
-        bucket = self._transaction.create_bucket_if_missing(_PODS).create_bucket(key)
-        bucket.put(_CONFIG, record.config_bytes())
-        bucket.put(_STATE, record.state_bytes())
-        bucket.create_bucket(_MEMBERS)
+        self._register(record, schema.ALL_PODS)
+        bucket = self._make_top(schema.PODS).create_bucket(key)
+        bucket.put(schema.CONFIG, record.config_bytes())
+        bucket.put(schema.STATE, record.state_bytes())
+        bucket.create_bucket(schema.MEMBERS)
         self._insert_namespace(
             bucket, key, jsonutil.get_str(record.config, "namespace", "", source=record.describe())
         )
@@ -451,13 +399,12 @@ class BoltTables(Tables):
         self.purge(POD, identifier)
 
     def pod_members(self, pod_id: str) -> list[str]:
-        return self._nested_keys(POD, pod_id, _MEMBERS)
+        return self._nested_keys(POD, pod_id, schema.MEMBERS)
 
     # ------------------------------------------------------------ volumes
 
     def volumes(self) -> Iterator[VolumeRecord | BrokenRecord]:
-        for key in self._objects(VOLUME):
-            yield self._read(VOLUME, key, _decode_volume)
+        yield from self._read_all(VOLUME, self._objects(VOLUME), _decode_volume)
 
     def has_volume(self, name: str) -> bool:
         return self._object(VOLUME, name.encode()) is not None
@@ -466,24 +413,23 @@ class BoltTables(Tables):
         yield from map(printable, self._objects(VOLUME))
 
     def read_volume(self, name: str) -> VolumeRecord | BrokenRecord | None:
-        key = name.encode()
-        return self._read(VOLUME, key, _decode_volume) if self._object(VOLUME, key) else None
+        return self._read_one(VOLUME, name, _decode_volume)
 
     def reload_volume(self, record: VolumeRecord) -> bool:
         bucket = self._object(VOLUME, record.id.encode())
         if bucket is not None:
-            record.set_stored_state(bucket.get(_STATE))
+            record.set_stored_state(bucket.get(schema.STATE))
         return bucket is not None
 
     def insert_volume(self, record: VolumeRecord) -> None:
         key = record.id.encode()
-        self._put(_ALL_VOLUMES, key, key)
+        self._put(schema.ALL_VOLUMES, key, key)
         if record.storage_id:
-            self._put(_VOLUME_CONTAINERS, record.storage_id.encode(), key)
-        bucket = self._transaction.create_bucket_if_missing(_VOLUMES).create_bucket(key)
-        bucket.put(_CONFIG, record.config_bytes())
-        bucket.put(_STATE, record.state_bytes())
-        bucket.create_bucket(_USERS)
+            self._put(schema.VOLUME_CONTAINERS, record.storage_id.encode(), key)
+        bucket = self._make_top(schema.VOLUMES).create_bucket(key)
+        bucket.put(schema.CONFIG, record.config_bytes())
+        bucket.put(schema.STATE, record.state_bytes())
+        bucket.create_bucket(schema.USERS)
 
     def put_volume(self, record: VolumeRecord) -> bool:
         return self._put_object(VOLUME, record, has_state=record.has_state)
@@ -492,13 +438,13 @@ class BoltTables(Tables):
         self.purge(VOLUME, name)
 
     def _purge_volume(self, key: bytes) -> bool:
-        for storage, name in list(self._items(_VOLUME_CONTAINERS)):
+        for storage, name in list(self._items(schema.VOLUME_CONTAINERS)):
             if name == key:
-                self._delete(_VOLUME_CONTAINERS, storage)
-        return self._drop_bucket(VOLUME, key) | self._delete(_ALL_VOLUMES, key)
+                self._delete(schema.VOLUME_CONTAINERS, storage)
+        return self._drop_bucket(VOLUME, key) | self._delete(schema.ALL_VOLUMES, key)
 
     def volume_users(self, name: str) -> list[str]:
-        return self._nested_keys(VOLUME, name, _USERS)
+        return self._nested_keys(VOLUME, name, schema.USERS)
 
     def _put_object(self, kind: str, record: Record, *, has_state: bool) -> bool:
         bucket = self._object(kind, record.id.encode())
@@ -506,7 +452,7 @@ class BoltTables(Tables):
             return False
         changed = _put_config(bucket, record)
         if has_state:
-            changed |= _put_changed(bucket, _STATE, record.state_bytes())
+            changed |= _put_changed(bucket, schema.STATE, record.state_bytes())
         if changed:
             bucket.flush()
         return True
@@ -515,26 +461,26 @@ class BoltTables(Tables):
 
     def insert_exec_session(self, session_id: str, container_id: str) -> None:
         session, key = session_id.encode(), container_id.encode()
-        self._put(_EXEC, session, key)
-        self._reference(CONTAINER, container_id, _EXEC, session, key)
+        self._put(schema.EXEC, session, key)
+        self._reference(CONTAINER, container_id, schema.EXEC, session, key)
         self._with_sessions = None
 
     def exec_session(self, session_id: str) -> str | None:
-        owner = self._get(_EXEC, session_id.encode())
+        owner = self._get(schema.EXEC, session_id.encode())
         return None if owner is None else printable(owner)
 
     def delete_exec_session(self, session_id: str) -> None:
         session = session_id.encode()
-        owner = self._get(_EXEC, session)
-        self._delete(_EXEC, session)
+        owner = self._get(schema.EXEC, session)
+        self._delete(schema.EXEC, session)
         if owner is not None:
-            self._dereference(CONTAINER, printable(owner), _EXEC, session)
+            self._dereference(CONTAINER, printable(owner), schema.EXEC, session)
 
     def exec_sessions_of(self, container_id: str) -> list[str]:
-        return self._nested_keys(CONTAINER, container_id, _EXEC)
+        return self._nested_keys(CONTAINER, container_id, schema.EXEC)
 
     def clear_exec_sessions(self) -> None:
-        self._clear(_EXEC)
+        self._clear(schema.EXEC)
         keys = self._with_sessions
         for key in list(self._objects(CONTAINER)) if keys is None else keys:
             self._clear_sessions_of(key)
@@ -542,7 +488,7 @@ class BoltTables(Tables):
 
     def _clear_sessions_of(self, key: bytes) -> None:
         try:
-            bucket = self._nested(CONTAINER, key, _EXEC)
+            bucket = self._nested(CONTAINER, key, schema.EXEC)
             if bucket is not None:
                 for session in list(bucket.keys()):
                     bucket.delete(session)
@@ -551,52 +497,52 @@ class BoltTables(Tables):
             return
 
     def put_exit_code(self, container_id: str, code: int, time: float) -> None:
-        self._put(_EXIT_CODES, container_id.encode(), str(code).encode())
-        self._put(_EXIT_TIMES, container_id.encode(), _encode_time(time))
+        self._put(schema.EXIT_CODES, container_id.encode(), str(code).encode())
+        self._put(schema.EXIT_TIMES, container_id.encode(), schema.encode_time(time))
 
     def exit_codes(self) -> dict[str, tuple[int, float]]:
         codes = {}
-        for key, value in self._items(_EXIT_CODES):
-            code = _decode_code(value)
+        for key, value in self._items(schema.EXIT_CODES):
+            code = schema.decode_code(value)
             if code is not None:
-                codes[printable(key)] = (code, _decode_time(self._get(_EXIT_TIMES, key)))
+                codes[printable(key)] = (code, schema.decode_time(self._get(schema.EXIT_TIMES, key)))
         return codes
 
     def delete_exit_code(self, container_id: str) -> None:
-        self._delete(_EXIT_CODES, container_id.encode())
-        self._delete(_EXIT_TIMES, container_id.encode())
+        self._delete(schema.EXIT_CODES, container_id.encode())
+        self._delete(schema.EXIT_TIMES, container_id.encode())
 
     def clear_exit_codes(self) -> None:
-        self._clear(_EXIT_CODES)
-        self._clear(_EXIT_TIMES)
+        self._clear(schema.EXIT_CODES)
+        self._clear(schema.EXIT_TIMES)
 
     # ------------------------------------------------------------ the database itself
 
     def stored_config(self) -> DatabaseConfig:
-        values = {field: self._get(_RUNTIME_CONFIG, key) for field, key in _CONFIG_KEYS.items()}
+        values = {field: self._get(schema.RUNTIME_CONFIG, key) for field, key in schema.CONFIG_KEYS.items()}
         return DatabaseConfig(
             **{key: None if value is None else printable(value) for key, value in values.items()}
         )
 
     def store_config(self, values: dict[str, str]) -> None:
         for field, value in values.items():
-            self._put(_RUNTIME_CONFIG, _CONFIG_KEYS[field], value.encode())
+            self._put(schema.RUNTIME_CONFIG, schema.CONFIG_KEYS[field], value.encode())
 
     def problems(self) -> Iterator[Problem]:
         for damage in self._transaction.check():
             yield Problem("database", self._path, str(damage))
-        for name, key in self._items(_NAMES):
-            if self._get(_IDS, key) != name:
+        for name, key in self._items(schema.NAMES):
+            if self._get(schema.IDS, key) != name:
                 message = (
                     f"name {printable(name)} is registered for it, but it is not registered with that name"
                 )
                 yield Problem(records.UNREGISTERED, printable(key), message)
-        for key, name in self._items(_IDS):
-            if self._get(_NAMES, name) != key:
+        for key, name in self._items(schema.IDS):
+            if self._get(schema.NAMES, name) != key:
                 message = f"is registered with name {printable(name)}, but that name is not registered for it"
                 yield Problem(records.UNREGISTERED, printable(key), message)
-        for key, value in self._items(_EXIT_CODES):
-            if _decode_code(value) is None:
+        for key, value in self._items(schema.EXIT_CODES):
+            if schema.decode_code(value) is None:
                 yield Problem(
                     CONTAINER, printable(key), f"has the exit code {printable(value)!r}, not a number"
                 )
@@ -609,16 +555,16 @@ class BoltTables(Tables):
 # ---------------------------------------------------------------- values
 
 
-def _decode_pod(identifier: str, values: dict[bytes, bytes | None]) -> PodRecord:
-    return records.decode_pod(identifier, values.get(_CONFIG), values.get(_STATE))
+def _decode_pod(identifier: str, values: Values) -> PodRecord:
+    return records.decode_pod(identifier, values.get(schema.CONFIG), values.get(schema.STATE))
 
 
-def _decode_volume(name: str, values: dict[bytes, bytes | None]) -> VolumeRecord:
-    return records.decode_volume(name, values.get(_CONFIG), values.get(_STATE))
+def _decode_volume(name: str, values: Values) -> VolumeRecord:
+    return records.decode_volume(name, values.get(schema.CONFIG), values.get(schema.STATE))
 
 
 def _decode_netns(identifier: str, value: bytes | None) -> str | None:
-    return None if value is None else records.decode_text(value, f"{CONTAINER} {identifier}: netns")
+    return None if value is None else decode_text(value, f"{CONTAINER} {identifier}: netns")
 
 
 def _config_without_networks(record: ContainerRecord) -> bytes:
@@ -629,7 +575,7 @@ def _config_without_networks(record: ContainerRecord) -> bytes:
 
 
 def _put_config(bucket: Bucket, record: Record) -> bool:
-    return record.config_changed and _put_changed(bucket, _CONFIG, record.config_bytes())
+    return record.config_changed and _put_changed(bucket, schema.CONFIG, record.config_bytes())
 
 
 def _put_changed(bucket: Bucket, key: bytes, value: bytes) -> bool:
@@ -642,27 +588,6 @@ def _put_changed(bucket: Bucket, key: bytes, value: bytes) -> bool:
 
 def _put_or_delete(bucket: Bucket, key: bytes, value: str | None) -> bool:
     return _put_changed(bucket, key, value.encode()) if value else bucket.delete(key)
-
-
-def _encode_time(seconds: float) -> bytes:
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
-    return f"{text}Z".encode()
-
-
-def _decode_time(value: bytes | None) -> float:
-    """Seconds since 1970; 0, long ago, for what is not a time."""
-    try:
-        return dt.datetime.fromisoformat(printable(value or b"")).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _decode_code(value: bytes) -> int | None:
-    try:
-        return int(value)
-    except ValueError:
-        return None
 
 
 def _dump(bucket: Bucket, path: list[str]) -> Iterator[dict[str, object]]:

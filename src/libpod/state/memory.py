@@ -13,7 +13,7 @@ from libpod.errors import DecodeError, NotSupported
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.objects import ObjectState
-from libpod.state.records import CONTAINER, POD, VOLUME
+from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
 from libpod.state.tables import Tables, broken, printable
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from libpod.state.protocol import Problem
-    from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord, VolumeRecord
+    from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
 
 
 class _Row(NamedTuple):
@@ -123,18 +123,20 @@ class MemoryTables(Tables):
 
     # ------------------------------------------------------------ containers
 
-    def containers(self, *, with_state: bool = True) -> Iterator[ContainerRecord | BrokenRecord]:
+    def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
         for identifier in list(self._containers):
-            yield self._decode_container(identifier, self._containers[identifier], with_state=with_state)
+            yield self._decode_container(identifier, self._containers[identifier], parts)
 
     def read_container(self, identifier: str) -> ContainerRecord | BrokenRecord | None:
         row = self._containers.get(identifier)
-        return None if row is None else self._decode_container(identifier, row, with_state=True)
+        return None if row is None else self._decode_container(identifier, row)
 
     @staticmethod
-    def _decode_container(identifier: str, row: _Row, *, with_state: bool) -> ContainerRecord | BrokenRecord:
+    def _decode_container(
+        identifier: str, row: _Row, parts: Parts = EVERYTHING
+    ) -> ContainerRecord | BrokenRecord:
         try:
-            return records.decode_container(identifier, row.config, row.state, with_state=with_state)
+            return records.decode_container(identifier, row.config, row.state, parts=parts)
         except DecodeError as error:
             return broken(CONTAINER, identifier, row.name, error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 
 from libpod.errors import (
@@ -16,10 +18,11 @@ from libpod.errors import (
 )
 from libpod.state import rules
 from libpod.state.base import BaseState
-from libpod.state.records import CONTAINER, POD, UNREGISTERED, BrokenRecord
+from libpod.state.records import CONTAINER, POD, UNREGISTERED, BrokenRecord, Parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Final
 
     from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
@@ -110,6 +113,10 @@ class ObjectState(BaseState):
                 raise InvalidArgument(
                     f"{record.describe()} cannot change its name by rewriting its configuration"
                 )
+            if not record.linux_loaded:
+                raise InvalidArgument(
+                    f"{record.describe()} was read without its spec.linux and cannot be rewritten"
+                )
             record.raw_config = None
             record.config_changed = True
             self.save_container(record)
@@ -121,10 +128,13 @@ class ObjectState(BaseState):
             rules.require_there(tables, record)
             return tables.dependents(record.id)
 
-    def all_containers(self, *, with_state: bool = True) -> list[ContainerRecord | BrokenRecord]:
-        """Every container, in one pass."""
-        with self._view() as tables:
-            return [*tables.containers(with_state=with_state), *_nothing_behind(tables)]
+    def all_containers(
+        self, *, with_state: bool = True, with_linux: bool = True
+    ) -> list[ContainerRecord | BrokenRecord]:
+        """Every container, in one pass, and what is registered without being there."""
+        with self._view() as tables, _without_collecting():
+            found = list(tables.containers(Parts(with_state, with_linux)))
+            return [*found, *_nothing_behind(tables)]
 
     # ------------------------------------------------------------ pods
 
@@ -385,6 +395,18 @@ class ObjectState(BaseState):
             for identifier, (_code, noted) in tables.exit_codes().items():
                 if noted < oldest and tables.kind_of(identifier) != CONTAINER:
                     tables.delete_exit_code(identifier)
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Make many objects that all stay: searching them for garbage meanwhile would take half of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _nothing_behind(tables: Tables) -> list[BrokenRecord]:

@@ -13,15 +13,15 @@ from their sources and checked against databases that Podman 4.3.1 and 5.4 made.
 
 from __future__ import annotations
 
-import json
+from typing import Final, NamedTuple
 
-from libpod.errors import DecodeError, InternalError
+from libpod.errors import DecodeError
 from libpod.host import jsonutil
+from libpod.state import texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Final
+    from collections.abc import Mapping
 
 CONTAINER: Final = "container"
 POD: Final = "pod"
@@ -56,37 +56,18 @@ STATUS_NAMES: Final = {
 }
 """What Podman 4 and 5 print for each status."""
 
-_NAMESPACE_KEYS = (
-    "ipcNsCtr", "mountNsCtr", "netNsCtr", "pidNsCtr", "userNsCtr", "utsNsCtr", "cgroupNsCtr",
-)  # fmt: skip
 
-# The types of the keys that this program, or Go's decoder in Podman, insists on. Null stands for the zero
-# value everywhere.
-_CONTAINER_CONFIG_TYPES: dict[str, type] = {
-    "id": str, "name": str, "pod": str, "namespace": str, "lockID": int, "spec": dict,
-    "idMappingsOptions": dict, "rootfsImageID": str, "rootfsImageName": str, "rootfs": str,
-    "staticDir": str, "mounts": list, "Dependencies": list, "labels": dict, "createdTime": str,
-    "cgroupParent": str, "logPath": str, "namedVolumes": list, "newNetworks": dict, "privileged": bool,
-    "createNetNS": bool, **dict.fromkeys(_NAMESPACE_KEYS, str),
-}  # fmt: skip
-_CONTAINER_STATE_TYPES: dict[str, type] = {
-    "state": int, "configPath": str, "runDir": str, "destinationRunDir": str, "realMountPoint": str,
-    "userNSRoot": str, "mounted": bool, "mountPoint": str, "startedTime": str, "finishedTime": str,
-    "exitCode": int, "exited": bool, "error": str, "oomKilled": bool, "pid": int, "checkpointed": bool,
-    "conmonPid": int, "execSessions": dict, "newExecSessions": dict, "netns": str, "bindMounts": dict,
-    "networkStatus": dict, "stoppedByUser": bool, "restartPolicyMatch": bool, "restartCount": int,
-    "extensionStageHooks": dict, "networkDescriptions": dict, "Service": dict, "checkpointedTime": str,
-    "restoredTime": str, "restored": bool,
-}  # fmt: skip
-_POD_CONFIG_TYPES: dict[str, type] = {
-    "id": str, "name": str, "namespace": str, "labels": dict, "cgroupParent": str, "UsePodCgroup": bool,
-    "sharesCgroup": bool, "lockID": int, "created": str,
-}  # fmt: skip
-_POD_STATE_TYPES: dict[str, type] = {"cgroupPath": str, "CgroupPath": str, "InfraContainerID": str}
-_VOLUME_CONFIG_TYPES: dict[str, type] = {
-    "name": str, "lockID": int, "labels": dict, "volumeDriver": str, "mountPoint": str, "storageID": str,
-}  # fmt: skip
-_VOLUME_STATE_TYPES: dict[str, type] = {"mountPoint": str, "mountCount": int, "copiedUp": bool}
+class Parts(NamedTuple):
+    """What of a container is wanted beside its configuration without `spec.linux`.
+
+    That part, with the filters for system calls, is four fifths of the whole.
+    """
+
+    state: bool = True
+    linux: bool = True
+
+
+EVERYTHING: Final = Parts()
 
 
 class BrokenRecord:
@@ -170,7 +151,7 @@ class Record:
         """Set one key of the configuration; the rest of the stored text stays as it is."""
         self.config[key] = value
         if self.raw_config is not None:
-            self.raw_config = replace_member(self.raw_config, key, value)
+            self.raw_config = texts.replace_member(self.raw_config, key, value)
         self.config_changed = True
 
     def config_bytes(self) -> bytes:
@@ -192,13 +173,14 @@ class Record:
 class ContainerRecord(Record):
     """One container.
 
-    *networks* maps the name of each network that it joins to the text (JSON) of its options there, where the
-    database keeps them apart from the configuration. A record read without its state has *state_loaded*
-    False and cannot be saved. *netns_apart* tells that the stored state does not hold the path of the network
-    namespace itself, because the database keeps it in a place of its own, as Podman 4.3 does.
+    *networks* maps the name of each network that it joins to its options there, where the database keeps them
+    apart from the configuration. A record read without its state has *state_loaded* False and cannot be
+    saved; one whose configuration was read without `spec.linux` has *linux_loaded* False. *netns_apart* tells
+    that the stored state does not hold the path of the network namespace itself, because the database keeps
+    it in a place of its own, as Podman 4.3 does.
     """
 
-    __slots__ = ("netns_apart", "networks", "state_loaded")
+    __slots__ = ("linux_loaded", "netns_apart", "networks", "state_loaded")
     kind = CONTAINER
 
     def __init__(
@@ -208,11 +190,12 @@ class ContainerRecord(Record):
         state: dict[str, object] | None = None,
         netns: str | None = None,
         *,
-        networks: dict[str, bytes] | None = None,
+        networks: dict[str, object] | None = None,
         raw_config: bytes | None = None,
     ) -> None:
         super().__init__(id, config, state, raw_config=raw_config)
         self.networks = networks
+        self.linux_loaded = True
         self.state_loaded = True
         self.netns_apart = False
         if netns:
@@ -232,7 +215,7 @@ class ContainerRecord(Record):
     def dependencies(self) -> list[str]:
         """The IDs of the containers that it needs: those whose namespaces it joins, and those it requires."""
         source = self.describe()
-        found = {jsonutil.get_str(self.config, key, "", source=source) for key in _NAMESPACE_KEYS}
+        found = {jsonutil.get_str(self.config, key, "", source=source) for key in texts.NAMESPACE_KEYS}
         found.update(jsonutil.get_str_list(self.config, "Dependencies", [], source=source))
         return sorted(found - {""})
 
@@ -253,13 +236,10 @@ class ContainerRecord(Record):
     def network_options(self) -> dict[str, dict[str, object]]:
         """The options of each network that it joins, by the name of the network."""
         source = self.describe()
-        if self.networks is None:
+        joined = self.networks
+        if joined is None:
             joined = jsonutil.get_object(self.config, "newNetworks", {}, source=source)
-            return {name: jsonutil.get_object(joined, name, {}, source=source) for name in joined}
-        return {
-            name: jsonutil.loads_object(raw, f"{source}: network {name}")
-            for name, raw in self.networks.items()
-        }
+        return {name: jsonutil.get_object(joined, name, {}, source=source) for name in joined}
 
     @property
     def status(self) -> int:
@@ -320,7 +300,7 @@ class ContainerRecord(Record):
 
     def set_stored_state(self, raw: bytes | None, netns: str | None = None) -> None:
         """Take the state from its stored text, and the namespace from where it is kept apart. DecodeError."""
-        self.state = _decode_part(CONTAINER, self.id, "state", raw, _CONTAINER_STATE_TYPES)
+        self.state = texts.decode_part(CONTAINER, self.id, "state", raw, texts.CONTAINER_STATE_TYPES)
         self.state_loaded = True
         # Podman 5 believes the state first, and looks at the other place only if it says nothing.
         self.netns_apart = not self.netns
@@ -394,7 +374,7 @@ class PodRecord(Record):
 
     def set_stored_state(self, raw: bytes | None) -> None:
         """Take the state from its stored text. Raises DecodeError."""
-        self.state = _decode_part(POD, self.id, "state", raw, _POD_STATE_TYPES)
+        self.state = texts.decode_part(POD, self.id, "state", raw, texts.POD_STATE_TYPES)
 
     @property
     def infra_id(self) -> str:
@@ -427,7 +407,9 @@ class VolumeRecord(Record):
     def set_stored_state(self, raw: bytes | None) -> None:
         """Take the state from its stored text; None where none is stored. Raises DecodeError."""
         self.has_state = raw is not None
-        self.state = {} if raw is None else _decode_part(VOLUME, self.id, "state", raw, _VOLUME_STATE_TYPES)
+        self.state = (
+            {} if raw is None else texts.decode_part(VOLUME, self.id, "state", raw, texts.VOLUME_STATE_TYPES)
+        )
 
     @property
     def mount_count(self) -> int:
@@ -455,18 +437,24 @@ def decode_container(
     *,
     netns: str | None = None,
     networks: dict[str, bytes] | None = None,
-    with_state: bool = True,
+    parts: Parts = EVERYTHING,
 ) -> ContainerRecord:
     """The container that the stored texts describe; None is a text that is not there.
 
     Raises DecodeError, with the reason, where they are not what such texts must be.
     """
-    decoded = _decode_config(CONTAINER, identifier, "id", config, _CONTAINER_CONFIG_TYPES)
-    record = ContainerRecord(identifier, decoded, networks=networks, raw_config=config)
+    decoded = _decode_config(CONTAINER, identifier, "id", config, texts.CONTAINER_CONFIG_TYPES)
+    record = ContainerRecord(identifier, decoded, raw_config=config)
     # Read now what is read in every case, so that a wrong value shows here and not somewhere later.
     record.dependencies, record.named_volumes  # noqa: B018
-    record.state_loaded = False
-    if with_state:
+    if networks is not None:
+        source = f"{CONTAINER} {identifier}: network"
+        record.networks = {name: jsonutil.loads(raw, f"{source} {name}") for name, raw in networks.items()}
+    spec = decoded.get("spec")
+    if isinstance(spec, dict) and not parts.linux:
+        spec.pop("linux", None)
+    record.linux_loaded, record.state_loaded = parts.linux, False
+    if parts.state:
         record.set_stored_state(state, netns)
     return record
 
@@ -474,7 +462,7 @@ def decode_container(
 def decode_pod(identifier: str, config: bytes | None, state: bytes | None) -> PodRecord:
     """The pod that the stored texts describe. Raises DecodeError."""
     record = PodRecord(
-        identifier, _decode_config(POD, identifier, "id", config, _POD_CONFIG_TYPES), raw_config=config
+        identifier, _decode_config(POD, identifier, "id", config, texts.POD_CONFIG_TYPES), raw_config=config
     )
     record.set_stored_state(state)
     return record
@@ -483,26 +471,16 @@ def decode_pod(identifier: str, config: bytes | None, state: bytes | None) -> Po
 def decode_volume(name: str, config: bytes | None, state: bytes | None) -> VolumeRecord:
     """The volume that the stored texts describe; a volume may have no state. Raises DecodeError."""
     record = VolumeRecord(
-        name, _decode_config(VOLUME, name, "name", config, _VOLUME_CONFIG_TYPES), raw_config=config
+        name, _decode_config(VOLUME, name, "name", config, texts.VOLUME_CONFIG_TYPES), raw_config=config
     )
     record.set_stored_state(state)
     return record
 
 
-def decode_text(value: bytes | None, source: str) -> str:
-    """A stored name or path. Raises DecodeError where it is missing or not UTF-8."""
-    if value is None:
-        raise DecodeError(f"{source} is missing", source=source)
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"{source}: not UTF-8 text at byte offset {error.start}", source=source) from error
-
-
 def _decode_config(
     kind: str, identifier: str, key: str, raw: bytes | None, types: Mapping[str, type]
 ) -> dict[str, object]:
-    config = _decode_part(kind, identifier, "config", raw, types)
+    config = texts.decode_part(kind, identifier, "config", raw, types)
     source = f"{kind} {identifier}: config"
     if jsonutil.get_str(config, key, source=source) != identifier:
         raise DecodeError(
@@ -511,65 +489,3 @@ def _decode_config(
     if not jsonutil.get_str(config, "name", source=source):
         raise DecodeError(f"{source}: name is empty", source=source, key="name")
     return config
-
-
-def _decode_part(
-    kind: str, identifier: str, part: str, raw: bytes | None, types: Mapping[str, type]
-) -> dict[str, object]:
-    source = f"{kind} {identifier}: {part}"
-    if raw is None:
-        raise DecodeError(f"{source} is missing", source=source)
-    value = jsonutil.loads_object(raw, source)
-    for key, found in value.items():
-        wanted = types.get(key)
-        if wanted is not None and found is not None and type(found) is not wanted:
-            raise DecodeError(
-                f"{source}: {key}: expected {_TYPE_NAMES[wanted]}, found {found!r:.60}",
-                source=source,
-                key=key,
-            )
-    return value
-
-
-_TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
-
-
-# ---------------------------------------------------------------- editing stored text
-
-
-def replace_member(raw: bytes, key: str, value: object) -> bytes:
-    """The JSON object *raw* with *key* set to *value*, and nothing else changed.
-
-    Where a key occurs twice, the last one counts, as for Go's and Python's decoders.
-    """
-    text = raw.decode("utf-8")
-    encoded = jsonutil.dumps(value).decode("utf-8")
-    start, end = -1, -1
-    for member, first, last in _members(text):
-        if member == key:
-            start, end = first, last
-    if start >= 0:
-        return f"{text[:start]}{encoded}{text[end:]}".encode()
-    brace = text.rindex("}")
-    comma = "" if text[:brace].rstrip().endswith("{") else ","
-    return f"{text[:brace]}{comma}{json.dumps(key)}:{encoded}{text[brace:]}".encode()
-
-
-def _members(text: str) -> Iterable[tuple[str, int, int]]:
-    """The key of each member of a JSON object, and where in *text* its value starts and ends."""
-    decode = json.JSONDecoder().raw_decode
-    position = _skip(text, text.index("{") + 1, " \t\r\n")
-    while text[position] != "}":
-        key, position = decode(text, position)
-        start = _skip(text, position, " \t\r\n:")
-        _value, end = decode(text, start)
-        if not isinstance(key, str):
-            raise InternalError(f"not a JSON object at offset {position}")
-        yield key, start, end
-        position = _skip(text, end, " \t\r\n,")
-
-
-def _skip(text: str, position: int, characters: str) -> int:
-    while text[position] in characters:
-        position += 1
-    return position

@@ -6,16 +6,17 @@ from libpod.errors import DecodeError
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
-from libpod.state.records import CONTAINER, POD, VOLUME
+from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
 from libpod.state.sqlite_schema import CONFIG_COLUMNS, VERSION
 from libpod.state.tables import Tables, broken, printable
+from libpod.state.texts import decode_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Final, TypeVar
 
-    from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord, Record, VolumeRecord
+    from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, Record, VolumeRecord
     from libpod.state.sqlite_connection import Connection, Row
 
     R = TypeVar("R", PodRecord, VolumeRecord)
@@ -155,14 +156,14 @@ class SQLiteTables(Tables):
 
     # ------------------------------------------------------------ containers
 
-    def containers(self, *, with_state: bool = True) -> Iterator[ContainerRecord | BrokenRecord]:
-        for row in self._chunks(_CONTAINERS if with_state else _CONFIGS):
-            yield _decode_container(row, with_state=with_state)
+    def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
+        for row in self._chunks(_CONTAINERS if parts.state else _CONFIGS):
+            yield _decode_container(row, parts)
         yield from self._halves(CONTAINER)
 
     def read_container(self, identifier: str) -> ContainerRecord | BrokenRecord | None:
         row = self._db.row(f"{_CONTAINERS} WHERE c.ID = ?", identifier)
-        return None if row is None else _decode_container(row, with_state=True)
+        return None if row is None else _decode_container(row)
 
     def reload_container(self, record: ContainerRecord) -> bool:
         row = self._state_row("Container", record)
@@ -392,13 +393,11 @@ class SQLiteTables(Tables):
                 yield {"table": table, "row": dict(zip(columns, values, strict=True))}
 
 
-def _decode_container(row: Row, *, with_state: bool) -> ContainerRecord | BrokenRecord:
+def _decode_container(row: Row, parts: Parts = EVERYTHING) -> ContainerRecord | BrokenRecord:
     _rowid, identifier, name, config, *state = row
     try:
-        identifier = records.decode_text(identifier, "container ID")
-        record = records.decode_container(
-            identifier, config, state[0] if state else None, with_state=with_state
-        )
+        identifier = decode_text(identifier, "container ID")
+        record = records.decode_container(identifier, config, state[0] if state else None, parts=parts)
     except DecodeError as error:
         return broken(CONTAINER, _shown(identifier), None if name is None else _shown(name), error)
     record.netns_apart = False
@@ -408,7 +407,7 @@ def _decode_container(row: Row, *, with_state: bool) -> ContainerRecord | Broken
 def _decode(row: Row, kind: str, decode: Callable[[str, bytes | None, bytes | None], R]) -> R | BrokenRecord:
     _rowid, identifier, name, config, state = row
     try:
-        return decode(records.decode_text(identifier, f"{kind} ID"), config, state)
+        return decode(decode_text(identifier, f"{kind} ID"), config, state)
     except DecodeError as error:
         return broken(kind, _shown(identifier), None if name is None else _shown(name), error)
 

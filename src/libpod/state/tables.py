@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from libpod.state import reset
-from libpod.state.records import BrokenRecord
+from libpod.state.records import EVERYTHING, BrokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from libpod.state.identity import DatabaseConfig
     from libpod.state.protocol import Problem
-    from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
+    from libpod.state.records import ContainerRecord, Parts, PodRecord, VolumeRecord
 
 
 class Tables(ABC):
@@ -63,7 +63,7 @@ class Tables(ABC):
     # ------------------------------------------------------------ containers
 
     @abstractmethod
-    def containers(self, *, with_state: bool = True) -> Iterator[ContainerRecord | BrokenRecord]:
+    def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
         """Every container; what it gives may be put back while it runs."""
 
     @abstractmethod

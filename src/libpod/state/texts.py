@@ -1,0 +1,117 @@
+"""The texts that a database stores for an object: reading them with care, and editing them in place."""
+
+from __future__ import annotations
+
+import json
+
+from libpod.errors import DecodeError, InternalError
+from libpod.host import jsonutil
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+NAMESPACE_KEYS = (
+    "ipcNsCtr", "mountNsCtr", "netNsCtr", "pidNsCtr", "userNsCtr", "utsNsCtr", "cgroupNsCtr",
+)  # fmt: skip
+"""The keys of a configuration that name a container whose namespace is joined."""
+
+# The types of the keys that this program, or Go's decoder in Podman, insists on. Null stands for the zero
+# value everywhere.
+CONTAINER_CONFIG_TYPES: dict[str, type] = {
+    "id": str, "name": str, "pod": str, "namespace": str, "lockID": int, "spec": dict,
+    "idMappingsOptions": dict, "rootfsImageID": str, "rootfsImageName": str, "rootfs": str,
+    "staticDir": str, "mounts": list, "Dependencies": list, "labels": dict, "createdTime": str,
+    "cgroupParent": str, "logPath": str, "namedVolumes": list, "newNetworks": dict, "privileged": bool,
+    "createNetNS": bool, **dict.fromkeys(NAMESPACE_KEYS, str),
+}  # fmt: skip
+CONTAINER_STATE_TYPES: dict[str, type] = {
+    "state": int, "configPath": str, "runDir": str, "destinationRunDir": str, "realMountPoint": str,
+    "userNSRoot": str, "mounted": bool, "mountPoint": str, "startedTime": str, "finishedTime": str,
+    "exitCode": int, "exited": bool, "error": str, "oomKilled": bool, "pid": int, "checkpointed": bool,
+    "conmonPid": int, "execSessions": dict, "newExecSessions": dict, "netns": str, "bindMounts": dict,
+    "networkStatus": dict, "stoppedByUser": bool, "restartPolicyMatch": bool, "restartCount": int,
+    "extensionStageHooks": dict, "networkDescriptions": dict, "Service": dict, "checkpointedTime": str,
+    "restoredTime": str, "restored": bool,
+}  # fmt: skip
+POD_CONFIG_TYPES: dict[str, type] = {
+    "id": str, "name": str, "namespace": str, "labels": dict, "cgroupParent": str, "UsePodCgroup": bool,
+    "sharesCgroup": bool, "lockID": int, "created": str,
+}  # fmt: skip
+POD_STATE_TYPES: dict[str, type] = {"cgroupPath": str, "CgroupPath": str, "InfraContainerID": str}
+VOLUME_CONFIG_TYPES: dict[str, type] = {
+    "name": str, "lockID": int, "labels": dict, "volumeDriver": str, "mountPoint": str, "storageID": str,
+}  # fmt: skip
+VOLUME_STATE_TYPES: dict[str, type] = {"mountPoint": str, "mountCount": int, "copiedUp": bool}
+
+
+def decode_text(value: bytes | None, source: str) -> str:
+    """A stored name or path. Raises DecodeError where it is missing or not UTF-8."""
+    if value is None:
+        raise DecodeError(f"{source} is missing", source=source)
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"{source}: not UTF-8 text at byte offset {error.start}", source=source) from error
+
+
+def decode_part(
+    kind: str, identifier: str, part: str, raw: bytes | None, types: Mapping[str, type]
+) -> dict[str, object]:
+    source = f"{kind} {identifier}: {part}"
+    if raw is None:
+        raise DecodeError(f"{source} is missing", source=source)
+    value = jsonutil.loads_object(raw, source)
+    for key, found in value.items():
+        wanted = types.get(key)
+        if wanted is not None and found is not None and type(found) is not wanted:
+            raise DecodeError(
+                f"{source}: {key}: expected {_TYPE_NAMES[wanted]}, found {found!r:.60}",
+                source=source,
+                key=key,
+            )
+    return value
+
+
+_TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+
+
+# ---------------------------------------------------------------- editing stored text
+
+
+def replace_member(raw: bytes, key: str, value: object) -> bytes:
+    """The JSON object *raw* with *key* set to *value*, and nothing else changed.
+
+    Where a key occurs twice, the last one counts, as for Go's and Python's decoders.
+    """
+    text = raw.decode("utf-8")
+    encoded = jsonutil.dumps(value).decode("utf-8")
+    start, end = -1, -1
+    for member, first, last in _members(text):
+        if member == key:
+            start, end = first, last
+    if start >= 0:
+        return f"{text[:start]}{encoded}{text[end:]}".encode()
+    brace = text.rindex("}")
+    comma = "" if text[:brace].rstrip().endswith("{") else ","
+    return f"{text[:brace]}{comma}{json.dumps(key)}:{encoded}{text[brace:]}".encode()
+
+
+def _members(text: str) -> Iterable[tuple[str, int, int]]:
+    """The key of each member of a JSON object, and where in *text* its value starts and ends."""
+    decode = json.JSONDecoder().raw_decode
+    position = _skip(text, text.index("{") + 1, " \t\r\n")
+    while text[position] != "}":
+        key, position = decode(text, position)
+        start = _skip(text, position, " \t\r\n:")
+        _value, end = decode(text, start)
+        if not isinstance(key, str):
+            raise InternalError(f"not a JSON object at offset {position}")
+        yield key, start, end
+        position = _skip(text, end, " \t\r\n,")
+
+
+def _skip(text: str, position: int, characters: str) -> int:
+    while text[position] in characters:
+        position += 1
+    return position
