@@ -1,0 +1,84 @@
+"""Control groups of pods, containers and their conmon, by three managers behind one protocol.
+
+`cgroupfs` makes directories in the mounted hierarchies itself (version 1, version 2, or both side by side).
+`systemd` asks systemd for transient units over D-Bus. `disabled` does nothing, for hosts and containers
+without control groups. Paths are those that Podman uses and stores, so either program finds what the
+other has made.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from libpod.errors import InvalidArgument
+
+MANAGERS = ("cgroupfs", "systemd", "disabled")
+
+
+class CgroupManager(Protocol):
+    """Makes, names and removes control groups."""
+
+    @property
+    def name(self) -> str:
+        """Which of MANAGERS this is: Podman's `cgroup_manager`."""
+
+    @property
+    def default_parent(self) -> str:
+        """The cgroup parent of an object that names none."""
+
+    def check_parent(self, parent: str) -> None:
+        """InvalidArgument if *parent* is not a parent of the kind that this manager needs."""
+
+    # ------------------------------------------------------------ pods
+
+    def pod_cgroup(self, parent: str, pod_id: str) -> str:
+        """The path that a pod's record has (`cgroupPath`), and the parent of its containers."""
+
+    def create_pod(self, parent: str, pod_id: str) -> str:
+        """Make a pod's control group, where its first container does not do that, and return `pod_cgroup`."""
+
+    def remove_pod(self, parent: str, pod_id: str) -> None:
+        """Remove a pod's control group with all empty ones below it. None there is fine.
+
+        FileError or SystemdError if processes are in it still.
+        """
+
+    # ------------------------------------------------------------ containers
+
+    def container_cgroup(self, parent: str, container_id: str) -> str:
+        """What the OCI configuration says (`linux.cgroupsPath`)."""
+
+    def container_path(self, parent: str, container_id: str) -> str:
+        """Where the container's control group is, from the root of a hierarchy; "" if it has none."""
+
+    def runtime_arguments(self) -> list[str]:
+        """What runc has to be told about the manager, before its own command."""
+
+    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:
+        """Move a conmon that has not forked yet out of our control group, and return where it is now.
+
+        Otherwise it would be ended together with the service, or the user's session, that started the
+        container.
+        """
+
+    def remove_container(self, parent: str, container_id: str) -> None:
+        """Remove what an OCI runtime has left of a container's control group. None there is fine."""
+
+
+def open_manager(name: str, *, uid: int = 0) -> CgroupManager:
+    """The manager *name* of MANAGERS; for "systemd" the one of user *uid*. InvalidArgument for any other."""
+    if name == "cgroupfs":
+        from libpod.cgroups.cgroupfs import CgroupfsManager
+
+        return CgroupfsManager()
+    if name == "systemd":
+        from libpod.cgroups.systemd import SystemdManager
+
+        return SystemdManager(uid=uid)
+    if name == "disabled":
+        from libpod.cgroups.disabled import DisabledManager
+
+        return DisabledManager()
+    raise InvalidArgument(
+        f"unknown cgroup_manager {name!r}", hint=f"cgroup_manager is one of {', '.join(MANAGERS)}"
+    )

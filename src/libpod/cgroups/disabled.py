@@ -1,0 +1,43 @@
+"""No control groups at all: Podman's `cgroup_manager = "disabled"` and `--cgroups=disabled`."""
+
+from __future__ import annotations
+
+
+class DisabledManager:
+    """Does nothing, and has no paths."""
+
+    name = "disabled"
+    default_parent = ""
+
+    def check_parent(self, parent: str) -> None:
+        """Any parent will do, as none is used."""
+
+    def pod_cgroup(self, parent: str, pod_id: str) -> str:  # noqa: ARG002 - the protocol's
+        """No path."""
+        return ""
+
+    def create_pod(self, parent: str, pod_id: str) -> str:  # noqa: ARG002
+        """Make nothing."""
+        return ""
+
+    def remove_pod(self, parent: str, pod_id: str) -> None:
+        """Remove nothing."""
+
+    def container_cgroup(self, parent: str, container_id: str) -> str:  # noqa: ARG002
+        """No path."""
+        return ""
+
+    def container_path(self, parent: str, container_id: str) -> str:  # noqa: ARG002
+        """No path."""
+        return ""
+
+    def runtime_arguments(self) -> list[str]:
+        """Nothing to be told: the configuration has no path."""
+        return []
+
+    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:  # noqa: ARG002
+        """Leave it where it is."""
+        return ""
+
+    def remove_container(self, parent: str, container_id: str) -> None:
+        """Remove nothing."""

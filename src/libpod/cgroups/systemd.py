@@ -1,0 +1,241 @@
+"""Control groups as transient units of systemd: Podman's `cgroup_manager = "systemd"`.
+
+Works with pystemd 0.11 of Debian 12 and later. The methods called are those of org.freedesktop.systemd1(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from libpod.errors import InvalidArgument, NotSupported, SystemdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SLICE = ".slice"
+DEFAULT_PARENT = "machine.slice"
+DEFAULT_USER_PARENT = "user.slice"
+JOB_SECONDS = 30.0
+"""How long systemd may take to start or stop a unit."""
+
+_SYSTEMD = b"org.freedesktop.systemd1"
+_ROOT = b"/org/freedesktop/systemd1"
+_UNITS = _ROOT + b"/unit"
+_MANAGER = _SYSTEMD + b".Manager"
+_SHORTEST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.1
+_ACCOUNTING = {
+    b"CPUAccounting": True,
+    b"MemoryAccounting": True,
+    b"TasksAccounting": True,
+    b"IOAccounting": True,
+}
+
+
+class SystemdManager:
+    """Names, makes and removes the units that Podman 4.3 and 5 use with this manager::
+
+        <parent>.slice                                        the parent; systemd makes it when it is needed
+        <parent>-libpod_pod_<pod id>.slice                    a pod; made here
+        libpod-<id>.scope                                     a container; made by the runtime
+        libpod-conmon-<id>.scope                              its conmon; made here
+
+    A failed unit of the same name, left by a crash, would be in the way of a new one: it is reset first.
+    """
+
+    name = "systemd"
+
+    def __init__(self, *, uid: int = 0) -> None:
+        """A manager of units of the system, or of user *uid*."""
+        self._user = uid != 0
+        self.default_parent = DEFAULT_USER_PARENT if self._user else DEFAULT_PARENT
+
+    def check_parent(self, parent: str) -> None:
+        """InvalidArgument for anything but a slice."""
+        base = parent.rpartition("/")[2]
+        if not base.endswith(SLICE) or base == SLICE:
+            raise InvalidArgument(
+                f"cgroup parent {parent!r} is not a systemd slice, but the cgroup manager is systemd",
+                hint='give a name that ends in .slice, or use cgroup_manager = "cgroupfs"',
+            )
+
+    def pod_cgroup(self, parent: str, pod_id: str) -> str:
+        """`<parent>.slice/<parent>-libpod_pod_<pod id>.slice`."""
+        parent = parent or self.default_parent
+        return f"{parent}/{self._pod_unit(parent, pod_id)}"
+
+    def _pod_unit(self, parent: str, pod_id: str) -> str:
+        self.check_parent(parent)
+        base = parent.rpartition("/")[2].removesuffix(SLICE)
+        return f"{base}-libpod_pod_{pod_id}{SLICE}"
+
+    def create_pod(self, parent: str, pod_id: str) -> str:
+        """Make the slice, and wait until it is there."""
+        parent = parent or self.default_parent
+        unit = self._pod_unit(parent, pod_id)
+        with self._systemd() as systemd:
+            properties = {b"Wants": [parent.rpartition("/")[2].encode()], b"DefaultDependencies": False}
+            systemd.start(unit, f"libpod pod {pod_id}", {**properties, **_ACCOUNTING})
+        return self.pod_cgroup(parent, pod_id)
+
+    def remove_pod(self, parent: str, pod_id: str) -> None:
+        """Stop the slice, which ends everything in it."""
+        with self._systemd() as systemd:
+            systemd.stop(self._pod_unit(parent or self.default_parent, pod_id))
+
+    def container_cgroup(self, parent: str, container_id: str) -> str:
+        """`<parent>.slice:libpod:<id>`, of which runc makes a scope."""
+        parent = parent or self.default_parent
+        self.check_parent(parent)
+        return f"{parent.rpartition('/')[2]}:libpod:{container_id}"
+
+    def container_path(self, parent: str, container_id: str) -> str:
+        """The scope below its slice, and that below the slices that its name tells."""
+        parent = parent or self.default_parent
+        self.check_parent(parent)
+        return f"{slice_path(parent.rpartition('/')[2])}/libpod-{container_id}.scope"
+
+    def runtime_arguments(self) -> list[str]:
+        """That runc uses systemd too."""
+        return ["--systemd-cgroup"]
+
+    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:
+        """Move it to a scope of its own, and wait until it is there."""
+        parent = (parent or self.default_parent).rpartition("/")[2]
+        self.check_parent(parent)
+        unit = f"libpod-conmon-{container_id}.scope"
+        properties = {
+            b"PIDs": [pid],
+            b"Slice": parent.encode(),
+            b"Delegate": True,
+            b"DefaultDependencies": False,
+        }
+        with self._systemd() as systemd:
+            systemd.start(unit, f"libpod conmon of {container_id}", properties)
+        return f"{slice_path(parent)}/{unit}"
+
+    def remove_container(self, parent: str, container_id: str) -> None:  # noqa: ARG002 - the protocol's
+        """Stop the scopes of the container and its conmon, if they are there."""
+        with self._systemd() as systemd:
+            for unit in (f"libpod-{container_id}.scope", f"libpod-conmon-{container_id}.scope"):
+                systemd.stop(unit)
+
+    @contextlib.contextmanager
+    def _systemd(self) -> Iterator[Systemd]:
+        import pystemd.dbusexc
+        import pystemd.dbuslib
+
+        try:
+            with pystemd.dbuslib.DBus(user_mode=self._user) as bus:
+                yield Systemd(bus)
+        except pystemd.dbusexc.DBusBaseError as error:
+            whose = "the user's systemd" if self._user else "systemd"
+            raise NotSupported(
+                f"cannot talk to {whose} over D-Bus: {_reason(error)}",
+                hint='start systemd and dbus, or use cgroup_manager = "cgroupfs"',
+            ) from error
+
+
+class Systemd:
+    """A connection to systemd's manager object."""
+
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+
+    def start(self, unit: str, description: str, properties: Mapping[bytes, object]) -> None:
+        """Start the transient unit *unit*. SystemdError if that is refused, fails or takes too long."""
+        from pystemd.systemd1 import Manager
+        from pystemd.systemd1.unit_signatures import KNOWN_UNIT_SIGNATURES
+
+        # pystemd knows the properties of services only, and this one is of scopes.
+        KNOWN_UNIT_SIGNATURES.setdefault(b"PIDs", b"au")
+        self.reset_failed(unit)
+        properties = {b"Description": description.encode(), **properties}
+        with _refusals(unit, "start"):
+            job = Manager(bus=self._bus).StartTransientUnit(_MANAGER, unit.encode(), b"replace", properties)
+        self._wait(job, unit, "start")
+        state = self._unit_state(unit)
+        if state != "active":
+            raise SystemdError(f"systemd did not start {unit}: it is {state}", unit=unit)
+
+    def stop(self, unit: str) -> None:
+        """Stop *unit* and forget it. A unit that is not there is fine."""
+        try:
+            job = self._call(unit, "stop", b"StopUnit", b"ss", [unit.encode(), b"replace"])
+        except _NoSuchUnitError:
+            return
+        self._wait(job, unit, "stop")
+        self.reset_failed(unit)
+
+    def reset_failed(self, unit: str) -> None:
+        """Forget that *unit* has failed, if it is there and has."""
+        with contextlib.suppress(_NoSuchUnitError):
+            self._call(unit, "reset", b"ResetFailedUnit", b"s", [unit.encode()])
+
+    def _call(self, unit: str, verb: str, method: bytes, signature: bytes, values: list[bytes]) -> Any:
+        from pystemd.dbuslib import apply_signature
+
+        with _refusals(unit, verb):
+            arguments = apply_signature(signature, values)
+            return self._bus.call_method(_SYSTEMD, _ROOT, _MANAGER, method, arguments).body
+
+    def _wait(self, job: bytes, unit: str, verb: str) -> None:
+        """Wait until *job* is done: then its object is gone."""
+        end = time.monotonic() + JOB_SECONDS
+        pause = _SHORTEST_PAUSE
+        while self._property(job, b"Job", b"State") is not None:
+            if time.monotonic() >= end:
+                raise SystemdError(
+                    f"systemd did not {verb} {unit} in {JOB_SECONDS:g} seconds",
+                    unit=unit,
+                    hint="`systemctl list-jobs` shows what it waits for",
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _unit_state(self, unit: str) -> str:
+        from pystemd.dbuslib import path_encode
+
+        return self._property(path_encode(_UNITS, unit.encode()), b"Unit", b"ActiveState") or "not loaded"
+
+    def _property(self, path: bytes, interface: bytes, name: bytes) -> str | None:
+        """A text property of an object; None if there is no such object."""
+        from pystemd import dbusexc
+
+        try:
+            value: bytes = self._bus.get_property(_SYSTEMD, path, _SYSTEMD + b"." + interface, name, b"s")
+        except dbusexc.DBusUnknownObjectError:
+            return None
+        return value.decode()
+
+
+class _NoSuchUnitError(SystemdError):
+    """systemd does not know the unit."""
+
+
+@contextlib.contextmanager
+def _refusals(unit: str, verb: str) -> Iterator[None]:
+    from pystemd import dbusexc
+
+    try:
+        yield
+    except dbusexc.DBusNoSuchUnitError as error:
+        raise _NoSuchUnitError(f"there is no unit {unit}", unit=unit) from error
+    except dbusexc.DBusBaseError as error:
+        raise SystemdError(f"systemd refuses to {verb} {unit}: {_reason(error)}", unit=unit) from error
+
+
+def _reason(error: Any) -> str:
+    message = getattr(error, "err_message", b"") or str(error)
+    return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+
+
+def slice_path(name: str) -> str:
+    """Where systemd has the slice *name*, whose dashes tell the slices above it (systemd.slice(5))."""
+    base = name.removesuffix(SLICE)
+    if base == "-":
+        return ""
+    parts = base.split("-")
+    return "".join(f"/{'-'.join(parts[:count])}{SLICE}" for count in range(1, len(parts) + 1))
