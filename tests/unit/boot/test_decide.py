@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -50,7 +50,7 @@ EMPTY_OLD = {"alive": "", "alive_changed": START - 9000}
 NO_ID = {"boot_id": None}
 
 
-ROWS = [
+ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     # the nine rows that users' problems imply
     (
         "normal reboot",
@@ -297,7 +297,7 @@ def test_many_live_containers_are_counted_not_listed() -> None:
 def every_combination() -> Iterator[Facts]:
     """Every combination of what decides; what is only worded differently stays as it is."""
     records = [None, record(), record(BEFORE), record(None), record(NOW, CLONE), record(session="other")]
-    choices = {
+    choices: dict[str, list[Any]] = {
         "alive": [None, "", NOW, BEFORE],
         "alive_changed": [None, START - 50.0, START + 50.0],
         "boot_id": [NOW, None],
