@@ -221,14 +221,13 @@ class Bucket:
     def _descend(self, key: bytes, *, change: bool = False) -> tuple[Leaf, bytes | None]:
         """Find the leaf where *key* belongs, and the first key behind that leaf (None: it is the last leaf).
 
-        With *change* every node on the way becomes dirty and is tied to this bucket.
+        With *change* every node on the way becomes dirty and is tied to this bucket, unless one of them
+        is damaged.
         """
         tx = self._live()
-        node = self._node or tx.load(self._root)
-        if change:
-            self._node = tx.own(node)
+        node = root = self._node or tx.load(self._root)
         upper: bytes | None = None
-        depth = 0
+        way: list[tuple[Branch, int, Node]] = []
         while isinstance(node, Branch):
             keys = node.keys
             index = bisect_right(keys, key) or 1
@@ -237,14 +236,14 @@ class Bucket:
             child = node.children[index - 1]
             if isinstance(child, int):
                 child = tx.load(child, keys[index - 1], upper)
-                if change:
-                    node.children[index - 1] = tx.own(child)
+            way.append((node, index - 1, child))
+            if len(way) > MAX_DEPTH:
+                raise tx.corrupt(child.page, f"it is more than {MAX_DEPTH} levels deep: pages form a circle")
             node = child
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise tx.corrupt(
-                    node.page, f"it is more than {MAX_DEPTH} levels deep: the pages form a circle"
-                )
+        if change:
+            self._node = tx.own(root)
+            for branch, index, child in way:
+                branch.children[index] = tx.own(child)
         return node, upper
 
     def _find(self, key: bytes, *, change: bool = False) -> tuple[Leaf, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from libpod.boltdb.layout import ELEMENT_SIZE, PAGE_HEADER_SIZE
 from libpod.boltdb.nodes import Branch, Leaf, encode_branch, encode_leaf, split_points
+from libpod.errors import DatabaseCorrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +28,18 @@ def write_tree(tx: Transaction, root: Node) -> int:
 def balance(tx: Transaction, root: Node) -> Node:
     """Join what deletions have made too small, from the leaves up; return the root, which may be another
     one now.
+
+    Pages that were not changed and turn out to be damaged are left alone: they are not needed for the change.
     """
     if isinstance(root, Leaf):
         return root
     _balance_children(tx, root)
     while isinstance(root, Branch) and len(root.children) == 1:
+        child = _dirty_child(tx, root, 0)
+        if child is None:
+            return root
         tx.free(root.page, root.span)
-        child = root.children[0]
-        root = tx.own(tx.load(child) if isinstance(child, int) else child)
+        root = child
     if isinstance(root, Branch) and not root.children:
         tx.free(root.page, root.span)
         root = Leaf([], [], [])
@@ -83,6 +88,7 @@ def _balance_children(tx: Transaction, branch: Branch) -> None:
             return  # the level above joins this branch with its neighbour
         else:
             index = max(index - 1, 0)
+            child.unbalanced = False
             _join(tx, branch, index)
 
 
@@ -93,26 +99,30 @@ def _too_small(tx: Transaction, node: Node) -> bool:
 
 
 def _join(tx: Transaction, branch: Branch, index: int) -> None:
-    """Move what is in the child after *index* into the child at *index*."""
+    """Move what is in the child after *index* into the child at *index*, if both can be read."""
     left, right = _dirty_child(tx, branch, index), _dirty_child(tx, branch, index + 1)
-    left.keys += right.keys
     if isinstance(left, Leaf) and isinstance(right, Leaf):
         left.values += right.values
         left.flags += right.flags
     elif isinstance(left, Branch) and isinstance(right, Branch):
         left.children += right.children
     else:
-        raise tx.corrupt(right.page, f"it is on another level than its neighbour, page {left.page}")
+        return
+    left.keys += right.keys
     left.unbalanced = True
     tx.free(right.page, right.span)
     del branch.keys[index + 1], branch.children[index + 1]
 
 
-def _dirty_child(tx: Transaction, branch: Branch, index: int) -> Node:
+def _dirty_child(tx: Transaction, branch: Branch, index: int) -> Node | None:
+    """Return the child at *index*, read and made dirty; None when its page is damaged."""
     child = branch.children[index]
     if isinstance(child, int):
         upper = branch.keys[index + 1] if index + 1 < len(branch.keys) else None
-        child = tx.own(tx.load(child, branch.keys[index], upper))
+        try:
+            child = tx.own(tx.load(child, branch.keys[index], upper))
+        except DatabaseCorrupt:
+            return None  # whoever needs what is in it will be told
         branch.children[index] = child
     return child
 
