@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         RefreshRefused,
         RuntimeFinalized,
         RuntimeStopped,
+        SystemdError,
         VolumeExists,
     )
 
@@ -104,6 +105,7 @@ __all__ = [
     "RuntimeFinalized",
     "RuntimeStopped",
     "StateType",
+    "SystemdError",
     "VolumeExists",
     "__version__",
 ]

@@ -160,8 +160,8 @@ def _read_usual_files(settings: Settings) -> None:
     if only:
         _read_containers_conf(settings, only, required=True)
     else:
-        for path in containers_conf_files(settings.account):
-            _read_containers_conf(settings, path)
+        for path, required in containers_conf_files(settings.account):
+            _read_containers_conf(settings, path, required=required)
         for path in libpod_conf_files(settings.account):
             if _read_libpod_conf(settings, path):
                 break
@@ -170,14 +170,17 @@ def _read_usual_files(settings: Settings) -> None:
         _read_containers_conf(settings, override, required=True)
 
 
-def containers_conf_files(account: Account) -> list[str]:
-    """The containers.conf files of *account* in the order of reading; all but the drop-ins may be missing."""
-    system = f"{SYSTEM_CONFIG}/containers.conf"
-    files = [f"{VENDOR_CONFIG}/containers.conf", system, *_drop_ins(system + ".d")]
+def containers_conf_files(account: Account) -> list[tuple[str, bool]]:
+    """The containers.conf files of *account* in the order of reading, and whether each must be there."""
+    main = [f"{VENDOR_CONFIG}/containers.conf", f"{SYSTEM_CONFIG}/containers.conf"]
     if account.rootless:
-        own = account.config_file("containers.conf")
-        files += [own, *_drop_ins(own + ".d")]
-    return files
+        main.append(account.config_file("containers.conf"))
+    found = []
+    for path in main:
+        found.append((path, False))
+        if path != main[0]:
+            found += [(drop_in, True) for drop_in in _drop_ins(path + ".d")]
+    return found
 
 
 def libpod_conf_files(account: Account) -> list[str]:
