@@ -15,7 +15,7 @@ from libpod.errors import InvalidArgument
 MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 
-class CgroupManager(Protocol):
+class Manager(Protocol):
     """Makes, names and removes control groups."""
 
     @property
@@ -45,16 +45,16 @@ class CgroupManager(Protocol):
 
     # ------------------------------------------------------------ containers
 
-    def container_cgroup(self, parent: str, container_id: str) -> str:
+    def container_path(self, parent: str, container_id: str) -> str:
         """What the OCI configuration says (`linux.cgroupsPath`)."""
 
-    def container_path(self, parent: str, container_id: str) -> str:
+    def container_cgroup(self, parent: str, container_id: str) -> str:
         """Where the container's control group is, from the root of a hierarchy; "" if it has none."""
 
     def runtime_arguments(self) -> list[str]:
         """What runc has to be told about the manager, before its own command."""
 
-    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:
+    def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move a conmon that has not forked yet out of our control group, and return where it is now.
 
         Otherwise it would be ended together with the service, or the user's session, that started the
@@ -65,7 +65,7 @@ class CgroupManager(Protocol):
         """Remove what an OCI runtime has left of a container's control group. None there is fine."""
 
 
-def open_manager(name: str, *, uid: int = 0) -> CgroupManager:
+def open_manager(name: str, *, uid: int = 0) -> Manager:
     """The manager *name* of MANAGERS; for "systemd" the one of user *uid*. InvalidArgument for any other."""
     if name == "cgroupfs":
         from libpod.cgroups.cgroupfs import CgroupfsManager

@@ -42,19 +42,19 @@ class CgroupfsManager:
         """Remove it, with the groups of its conmons and containers, in every hierarchy."""
         Cgroup(self.pod_cgroup(parent, pod_id)).remove()
 
-    def container_cgroup(self, parent: str, container_id: str) -> str:
+    def container_path(self, parent: str, container_id: str) -> str:
         """`<parent>/libpod-<id>`."""
         return _below(parent or self.default_parent, f"libpod-{container_id}")
 
-    def container_path(self, parent: str, container_id: str) -> str:
+    def container_cgroup(self, parent: str, container_id: str) -> str:
         """The same."""
-        return self.container_cgroup(parent, container_id)
+        return self.container_path(parent, container_id)
 
     def runtime_arguments(self) -> list[str]:
         """None: it is what runc does by itself."""
         return []
 
-    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:  # noqa: ARG002 - the protocol's
+    def place_conmon(self, parent: str, container_id: str, pid: int) -> str:  # noqa: ARG002 - the protocol's
         """Move it to `<parent>/conmon`."""
         group = Cgroup(_below(parent or self.default_parent, CONMON))
         group.create()
@@ -63,7 +63,7 @@ class CgroupfsManager:
 
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove its directories in every hierarchy."""
-        Cgroup(self.container_cgroup(parent, container_id)).remove()
+        Cgroup(self.container_path(parent, container_id)).remove()
 
 
 def _below(parent: str, name: str) -> str:

@@ -23,11 +23,11 @@ class DisabledManager:
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Remove nothing."""
 
-    def container_cgroup(self, parent: str, container_id: str) -> str:  # noqa: ARG002
+    def container_path(self, parent: str, container_id: str) -> str:  # noqa: ARG002
         """No path."""
         return ""
 
-    def container_path(self, parent: str, container_id: str) -> str:  # noqa: ARG002
+    def container_cgroup(self, parent: str, container_id: str) -> str:  # noqa: ARG002
         """No path."""
         return ""
 
@@ -35,7 +35,7 @@ class DisabledManager:
         """Nothing to be told: the configuration has no path."""
         return []
 
-    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:  # noqa: ARG002
+    def place_conmon(self, parent: str, container_id: str, pid: int) -> str:  # noqa: ARG002
         """Leave it where it is."""
         return ""
 

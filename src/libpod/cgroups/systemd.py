@@ -85,13 +85,13 @@ class SystemdManager:
         with self._systemd() as systemd:
             systemd.stop(self._pod_unit(parent or self.default_parent, pod_id))
 
-    def container_cgroup(self, parent: str, container_id: str) -> str:
+    def container_path(self, parent: str, container_id: str) -> str:
         """`<parent>.slice:libpod:<id>`, of which runc makes a scope."""
         parent = parent or self.default_parent
         self.check_parent(parent)
         return f"{parent.rpartition('/')[2]}:libpod:{container_id}"
 
-    def container_path(self, parent: str, container_id: str) -> str:
+    def container_cgroup(self, parent: str, container_id: str) -> str:
         """The scope below its slice, and that below the slices that its name tells."""
         parent = parent or self.default_parent
         self.check_parent(parent)
@@ -101,7 +101,7 @@ class SystemdManager:
         """That runc uses systemd too."""
         return ["--systemd-cgroup"]
 
-    def place_conmon(self, pid: int, parent: str, container_id: str) -> str:
+    def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move it to a scope of its own, and wait until it is there."""
         parent = (parent or self.default_parent).rpartition("/")[2]
         self.check_parent(parent)
@@ -117,10 +117,13 @@ class SystemdManager:
         return f"{slice_path(parent)}/{unit}"
 
     def remove_container(self, parent: str, container_id: str) -> None:  # noqa: ARG002 - the protocol's
-        """Stop the scopes of the container and its conmon, if they are there."""
+        """Stop the container's scope and forget that its conmon's has failed, if they are there.
+
+        The scope of conmon ends with the last process in it, which may be the one that is clearing up.
+        """
         with self._systemd() as systemd:
-            for unit in (f"libpod-{container_id}.scope", f"libpod-conmon-{container_id}.scope"):
-                systemd.stop(unit)
+            systemd.stop(f"libpod-{container_id}.scope")
+            systemd.reset_failed(f"libpod-conmon-{container_id}.scope")
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:
