@@ -127,18 +127,22 @@ class SystemdManager:
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:
-        import pystemd.dbusexc
-        import pystemd.dbuslib
+        from pystemd.dbusexc import DBusBaseError
+        from pystemd.dbuslib import DBus
 
+        bus = DBus(user_mode=self._user)
         try:
-            with pystemd.dbuslib.DBus(user_mode=self._user) as bus:
-                yield Systemd(bus)
-        except pystemd.dbusexc.DBusBaseError as error:
+            bus.open()
+        except DBusBaseError as error:
             whose = "the user's systemd" if self._user else "systemd"
             raise NotSupported(
                 f"cannot talk to {whose} over D-Bus: {_reason(error)}",
                 hint='start systemd and dbus, or use cgroup_manager = "cgroupfs"',
             ) from error
+        try:
+            yield Systemd(bus)
+        finally:
+            bus.close()
 
 
 class Systemd:
@@ -148,13 +152,19 @@ class Systemd:
         self._bus = bus
 
     def start(self, unit: str, description: str, properties: Mapping[bytes, object]) -> None:
-        """Start the transient unit *unit*. SystemdError if that is refused, fails or takes too long."""
+        """Start the transient unit *unit*, unless it is active.
+
+        SystemdError if that is refused, fails or takes too long.
+        """
         from pystemd.systemd1 import Manager
         from pystemd.systemd1.unit_signatures import KNOWN_UNIT_SIGNATURES
 
         # pystemd knows the properties of services only, and this one is of scopes.
         KNOWN_UNIT_SIGNATURES.setdefault(b"PIDs", b"au")
         self.reset_failed(unit)
+        if self._unit_state(unit) == "active":
+            # Made by Podman, or by a refresh that did not come to its end.
+            return
         properties = {b"Description": description.encode(), **properties}
         with _refusals(unit, "start"):
             job = Manager(bus=self._bus).StartTransientUnit(_MANAGER, unit.encode(), b"replace", properties)
@@ -188,7 +198,7 @@ class Systemd:
         """Wait until *job* is done: then its object is gone."""
         end = time.monotonic() + JOB_SECONDS
         pause = _SHORTEST_PAUSE
-        while self._property(job, b"Job", b"State") is not None:
+        while self._property(unit, job, b"Job", b"State") is not None:
             if time.monotonic() >= end:
                 raise SystemdError(
                     f"systemd did not {verb} {unit} in {JOB_SECONDS:g} seconds",
@@ -201,16 +211,18 @@ class Systemd:
     def _unit_state(self, unit: str) -> str:
         from pystemd.dbuslib import path_encode
 
-        return self._property(path_encode(_UNITS, unit.encode()), b"Unit", b"ActiveState") or "not loaded"
+        path = path_encode(_UNITS, unit.encode())
+        return self._property(unit, path, b"Unit", b"ActiveState") or "not loaded"
 
-    def _property(self, path: bytes, interface: bytes, name: bytes) -> str | None:
-        """A text property of an object; None if there is no such object."""
-        from pystemd import dbusexc
+    def _property(self, unit: str, path: bytes, interface: bytes, name: bytes) -> str | None:
+        """A text property of an object that has to do with *unit*; None if there is no such object."""
+        from pystemd.dbusexc import DBusUnknownObjectError
 
-        try:
-            value: bytes = self._bus.get_property(_SYSTEMD, path, _SYSTEMD + b"." + interface, name, b"s")
-        except dbusexc.DBusUnknownObjectError:
-            return None
+        with _refusals(unit, "show"):
+            try:
+                value: bytes = self._bus.get_property(_SYSTEMD, path, _SYSTEMD + b"." + interface, name, b"s")
+            except DBusUnknownObjectError:
+                return None
         return value.decode()
 
 
