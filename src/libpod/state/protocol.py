@@ -99,6 +99,9 @@ class State(Protocol):
         Other operations on this store, made while it is open, join it.
         """
 
+    def view(self) -> AbstractContextManager[StateTransaction]:
+        """The same for reading only: nothing may be put. One state of the database is seen until its end."""
+
     def backup(self, target: str) -> str:
         """Copy the database, in one consistent state, to the file *target*; "reflink" or "copy"."""
 

@@ -188,14 +188,14 @@ class SQLiteTables(Tables):
             identifier,
             record.name,
             record.pod or None,
-            record.config_bytes().decode(),
+            record.config_bytes(),
         )
         change(
             "INSERT INTO ContainerState (ID, State, ExitCode, JSON) VALUES (?, ?, ?, ?)",
             identifier,
             record.status,
             record.exit_code,
-            record.state_bytes().decode(),
+            record.state_bytes(),
         )
         for other in record.dependencies:
             change("INSERT INTO ContainerDependency (ID, DependencyID) VALUES (?, ?)", identifier, other)
@@ -238,9 +238,9 @@ class SQLiteTables(Tables):
     def insert_pod(self, record: PodRecord) -> None:
         change, identifier = self._db.change, record.id
         change("INSERT INTO IDNamespace (ID) VALUES (?)", identifier)
-        config = record.config_bytes().decode()
+        config = record.config_bytes()
         change("INSERT INTO PodConfig (ID, Name, JSON) VALUES (?, ?, ?)", identifier, record.name, config)
-        state = record.state_bytes().decode()
+        state = record.state_bytes()
         change(
             "INSERT INTO PodState (ID, InfraContainerID, JSON) VALUES (?, ?, ?)",
             identifier,
@@ -285,11 +285,9 @@ class SQLiteTables(Tables):
             "INSERT INTO VolumeConfig (Name, StorageID, JSON) VALUES (?, ?, ?)",
             record.id,
             record.storage_id or None,
-            record.config_bytes().decode(),
+            record.config_bytes(),
         )
-        self._db.change(
-            "INSERT INTO VolumeState (Name, JSON) VALUES (?, ?)", record.id, record.state_bytes().decode()
-        )
+        self._db.change("INSERT INTO VolumeState (Name, JSON) VALUES (?, ?)", record.id, record.state_bytes())
 
     def put_volume(self, record: VolumeRecord) -> bool:
         if record.has_state:
@@ -307,13 +305,13 @@ class SQLiteTables(Tables):
 
     def _put(self, table: str, record: Record, key: str = "ID") -> bool:
         """Write the JSON of a state, and no other column, as Podman does."""
-        state = record.state_bytes().decode()
+        state = record.state_bytes()
         found = self._db.change(f"UPDATE {table}State SET JSON = ? WHERE {key} = ?", state, record.id)
         return self._put_config(table, record, key) and found > 0
 
     def _put_config(self, table: str, record: Record, key: str = "ID") -> bool:
         if record.config_changed:
-            config = record.config_bytes().decode()
+            config = record.config_bytes()
             return (
                 self._db.change(f"UPDATE {table}Config SET JSON = ? WHERE {key} = ?", config, record.id) > 0
             )
