@@ -45,6 +45,12 @@ class StateTransaction(Protocol):
     def style(self) -> str:
         """Whose store it is: `reset.PODMAN` or `reset.FIRST_LIBPOD`."""
 
+    def ids_with_prefix(self, prefix: str) -> Iterator[str]:
+        """The registered IDs of containers and pods that start so."""
+
+    def stored_configs(self) -> Iterator[bytes]:
+        """The stored configurations of all containers, pods and volumes, unread."""
+
     def containers(self) -> Iterator[ContainerRecord | BrokenRecord]:
         """Every container, in no particular order. A broken one does not keep the others away."""
 
@@ -98,6 +104,9 @@ class State(Protocol):
 
         Other operations on this store, made while it is open, join it.
         """
+
+    def view(self) -> AbstractContextManager[StateTransaction]:
+        """One read transaction. Nothing may be put back."""
 
     def view(self) -> AbstractContextManager[StateTransaction]:
         """The same for reading only: nothing may be put. One state of the database is seen until its end."""
