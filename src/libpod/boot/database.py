@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from libpod.boot.numbers import LockNumbers
     from libpod.boot.report import Objects, Report
+    from libpod.state.protocol import StateTransaction
     from libpod.state.records import Record
-    from libpod.state.tables import Tables
 
 BACKUPS_KEPT: Final = 2
 _BACKUP_MARK: Final = ".boot-"
@@ -75,7 +75,7 @@ class Reset:
 
     def __init__(
         self,
-        tables: Tables,
+        tables: StateTransaction,
         report: Report,
         *,
         place: Place,

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import cast
 
 from libpod import failpoints
 from libpod.boot import database, decide, marker, numbers, survey
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
     from libpod.boot.survey import Survey
     from libpod.config.runtime import RuntimeConfig
     from libpod.locks import LockManager
+    from libpod.state.protocol import StateTransaction
     from libpod.state.records import PodRecord
-    from libpod.state.tables import Tables
 
 DEFAULT_CGROUP_PARENT: Final = "/libpod_parent"
 
@@ -194,11 +193,11 @@ class _Run:
         self._back_up()
         store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
         try:
-            with store.transaction() if self.write else survey.view(store) as tables:
+            with store.transaction() if self.write else store.view() as tables:
                 if self.write:
                     store.validate_config(survey.database_config(self.config))
                     self._look_again()
-                concerned = self._reset_objects(cast("Tables", tables))
+                concerned = self._reset_objects(tables)
                 failpoints.reach("refresh.commit")
         finally:
             store.close()
@@ -252,7 +251,7 @@ class _Run:
         if sight is not None and sight.live:
             raise _Lives
 
-    def _reset_objects(self, tables: Tables) -> list[ContainerFiles]:
+    def _reset_objects(self, tables: StateTransaction) -> list[ContainerFiles]:
         with contextlib.ExitStack() as stack:
             work = Reset(
                 tables,
@@ -377,7 +376,7 @@ class _Run:
     def _adopt_numbers(self) -> None:
         store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
         try:
-            with survey.view(store) as tables, contextlib.ExitStack() as stack:
+            with store.view() as tables, contextlib.ExitStack() as stack:
                 style = tables.style()
                 found = self._lock_numbers(stack, style)
                 self._keep_numbers(tables, found, style)
@@ -385,7 +384,7 @@ class _Run:
         finally:
             store.close()
 
-    def _keep_numbers(self, tables: Tables, found: LockNumbers, style: str) -> None:
+    def _keep_numbers(self, tables: StateTransaction, found: LockNumbers, style: str) -> None:
         kinds = (
             (tables.containers(), self.report.containers),
             (tables.pods(), self.report.pods),

@@ -112,8 +112,9 @@ class Report:
             self._progress(what, done, total)
 
     def finish(self) -> None:
-        """Stop the clock."""
-        self._seconds = time.monotonic() - self._started
+        """Stop the clock; once it stands, it stays."""
+        if self._seconds is None:
+            self._seconds = time.monotonic() - self._started
 
     @property
     def seconds(self) -> float:

@@ -20,14 +20,11 @@ from libpod.state.records import BrokenRecord, ContainerRecord
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
     from typing import Final
 
     from libpod.boot.marker import BootRecord
     from libpod.config.runtime import RuntimeConfig, StoredConfig
-    from libpod.state.objects import ObjectState
     from libpod.state.protocol import State
-    from libpod.state.tables import Tables
 
 DATABASE_SECONDS: Final = 60.0
 """How long the database may be held by another process before a refresh gives up."""
@@ -96,11 +93,6 @@ def open_state(
     return state.open(
         database.kind, database.path, read_only=read_only, timeout=DATABASE_SECONDS, on_wait=on_wait
     )
-
-
-def view(store: State) -> AbstractContextManager[Tables]:
-    """A transaction for reading."""
-    return cast("ObjectState", store)._view()
 
 
 def database_config(config: RuntimeConfig) -> DatabaseConfig:
@@ -274,7 +266,7 @@ def _watched(store: State) -> tuple[tuple[Watched, ...], int]:
     """The containers recorded as having processes, and how many are recorded as running."""
     found: list[Watched] = []
     running = 0
-    with view(store) as tables:
+    with store.view() as tables:
         for record in tables.containers():
             if isinstance(record, BrokenRecord):
                 continue

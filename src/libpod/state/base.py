@@ -100,10 +100,6 @@ class BaseState(ABC):
         """One read transaction over everything."""
         return self._view()
 
-    def view(self) -> AbstractContextManager[StateTransaction]:
-        """One read transaction over everything."""
-        return self._view()
-
     def refresh(self) -> RefreshCounts:
         """Make the state of every object what it is after a reboot, in one transaction."""
         with self._update() as tables:

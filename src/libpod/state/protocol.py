@@ -106,9 +106,6 @@ class State(Protocol):
         """
 
     def view(self) -> AbstractContextManager[StateTransaction]:
-        """One read transaction. Nothing may be put back."""
-
-    def view(self) -> AbstractContextManager[StateTransaction]:
         """The same for reading only: nothing may be put. One state of the database is seen until its end."""
 
     def backup(self, target: str) -> str:
