@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 
 
 class Problem:
-    """One piece of damage: the page it is on, the bucket that the page belongs to ("" for the top level),
-    and what it is.
+    """One piece of damage: its page, the bucket that the page belongs to ("" for the top level), and what
+    it is.
+
+    A *harmless* problem costs space and nothing else. bbolt 1.3 itself loses pages when one transaction
+    changes a bucket and then removes it.
     """
 
-    __slots__ = ("bucket", "message", "page")
+    __slots__ = ("bucket", "harmless", "message", "page")
 
-    def __init__(self, page: int, bucket: str, message: str) -> None:
+    def __init__(self, page: int, bucket: str, message: str, *, harmless: bool = False) -> None:
         self.page = page
         self.bucket = bucket
         self.message = message
+        self.harmless = harmless
 
     def __str__(self) -> str:
         place = f" (bucket {self.bucket})" if self.bucket else ""
@@ -158,7 +162,7 @@ class _Check:
         if not self.hidden:
             for page in range(FIRST_DATA_PAGE, self.meta.high_water):
                 if page not in free and page not in self.users and page not in stored:
-                    yield Problem(page, "", "nothing uses it, but it is not in the free list")
+                    yield Problem(page, "", "nothing uses it, but it is not in the free list", harmless=True)
 
     def cause(self, error: Exception, page: int) -> str:
         """Return the message of *error* without file and page, which a problem names itself."""

@@ -248,6 +248,16 @@ def test_check_looks_at_the_state_before_the_transaction(path: Path) -> None:
     assert stored(path)
 
 
+def test_only_lost_pages_are_harmless(path: Path) -> None:
+    lost = lose_a_free_page(path)
+    free_a_used_page(path)
+    with Database.open(path, read_only=True) as db, db.view() as tx:
+        harmless = {str(problem): problem.harmless for problem in tx.check()}
+    assert harmless.pop(lost)
+    assert len(harmless) == 1
+    assert not any(harmless.values())
+
+
 def test_problem_shows_itself(path: Path) -> None:
     expected = damage_a_type(path)
     with Database.open(path, read_only=True) as db, db.view() as tx:
