@@ -6,21 +6,43 @@ import contextlib
 import fcntl
 import os
 import shutil
-import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import tools, trees
 from tests.boot import podman
 from tests.boot.machine import Machine
+from tests.boot.packages import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-TOP = Path(__file__).parents[2]
+JOURNAL = (
+    "journalctl",
+    "--boot",
+    "--unit",
+    "runtime-refresh.service",
+    "--no-pager",
+    "--output",
+    "short-monotonic",
+)
 TOOLS = ("mmdebstrap", "systemd-nspawn", "dpkg-buildpackage", "setpriv", "nsenter")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
+    """Add what the machine's journal says of the unit to a failure."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for machine in {
+        value for value in item.funcargs.values() if isinstance(value, Machine) and value.running
+    }:
+        result = machine.run(*JOURNAL, check=False)
+        report.sections.append(("journal of runtime-refresh.service", result.stdout + result.stderr))
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +58,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     with open(shared / "packages.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not list(output.glob("*.changes")):
-            _build(output)
+            build(output)
     return sorted(output.glob("*.deb"))
-
-
-def _build(output: Path) -> None:
-    """Build without the unit tests, which have a run of their own."""
-    environment = {**os.environ, "DEB_BUILD_OPTIONS": "nocheck"}
-    command = ["sh", os.fspath(TOP / "packaging" / "build-deb.sh"), os.fspath(output)]
-    result = subprocess.run(command, env=environment, input="", capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
 
 
 @pytest.fixture(scope="module")

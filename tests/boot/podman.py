@@ -20,15 +20,14 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 runtime = "runc"
 cgroup_manager = "systemd"
 infra_image = "{IMAGE}"
-infra_command = "sleep 100000"
 """
 
 IMPORT = f"""
 room=$(mktemp -d)
 mkdir "$room/bin" "$room/tmp" "$room/data"
 cp /bin/busybox "$room/bin"
-for name in sh sleep cat echo true; do ln -s busybox "$room/bin/$name"; done
-tar -C "$room" -c . | podman import --quiet - {IMAGE}
+for name in cat echo sh sleep true; do ln -s busybox "$room/bin/$name"; done
+tar -C "$room" -c . | podman import --quiet --change 'CMD ["sleep", "100000"]' - {IMAGE}
 rm -r "$room"
 """
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.boot import podman
+from tests.boot.packages import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,12 @@ def test_lintian_is_content(packages: list[Path], require_tool: Callable[[str], 
     command = [require_tool("lintian"), "--allow-root", "--fail-on", "error,warning", str(changes)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_building_again_gives_the_same_packages(packages: list[Path], tmp_path: Path) -> None:
+    build(tmp_path)
+    for package in packages:
+        assert (tmp_path / package.name).read_bytes() == package.read_bytes()
 
 
 @pytest.fixture(scope="module")

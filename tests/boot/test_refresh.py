@@ -139,16 +139,23 @@ def test_orderly_reboot(rebooted: Machine) -> None:
     assert podman.unit(rebooted)["ActiveState"] == "active"
 
 
-def test_masked_unit_and_a_program_that_comes_first(rebooted: Machine) -> None:
-    rebooted.run("systemctl", "mask", "runtime-refresh.service", "podman-restart.service", "podman.socket")
+def test_without_the_unit_the_first_program_refreshes(rebooted: Machine) -> None:
+    ours = "runtime-refresh.service"
+    units = (
+        ours,
+        *(f"podman{name}" for name in (".service", ".socket", "-auto-update.service", "-restart.service")),
+    )
     podman.run(rebooted, "meanwhile")
-    rebooted.kill()
-    rebooted.start()
-    assert podman.journal(rebooted, REFRESHED) == []
-    listed = json.loads(rebooted.run("libpod", "ps", "--all", "--format", "json").stdout)
-    assert {entry["State"] for entry in listed} <= {"exited", "created"}
-    assert podman.states(rebooted)["meanwhile"] == "exited"
-    rebooted.run("systemctl", "unmask", "runtime-refresh.service", "podman-restart.service", "podman.socket")
+    rebooted.run("systemctl", "mask", *units)
+    try:
+        rebooted.kill()
+        rebooted.start()
+        assert podman.journal(rebooted, REFRESHED) == []
+        rebooted.run("libpod", "ps", "--all")
+        assert [entry["LIBPOD_DECISION"] for entry in podman.journal(rebooted, REFRESHED)] == ["refresh"]
+        assert podman.states(rebooted)["meanwhile"] == "exited"
+    finally:
+        rebooted.run("systemctl", "unmask", *units)
 
 
 def test_broken_container_is_reported_and_stops_nobody(rebooted: Machine) -> None:
@@ -163,6 +170,7 @@ def test_broken_container_is_reported_and_stops_nobody(rebooted: Machine) -> Non
     entries = podman.journal(rebooted, QUARANTINED)
     assert [entry["LIBPOD_OBJECT_ID"] for entry in entries] == [identifier]
     assert entries[0]["PRIORITY"] == "4"
+    rebooted.run("systemd-run", "--wait", "--property", "Requires=runtime-refresh.service", "true")
     containers = json.loads(rebooted.run("libpod", "ps", "--all", "--format", "json").stdout)
     listed = {entry["Id"]: entry["State"] for entry in containers}
     assert listed[sound] == "exited"

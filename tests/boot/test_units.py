@@ -78,13 +78,6 @@ def test_running_tmpfiles_again_harms_no_live_container(machine: Machine) -> Non
     podman.process(machine, "live")
 
 
-def test_store_on_a_slow_mount_is_waited_for(machine: Machine) -> None:
-    """A mount unit that takes a while; the refresh must not look at the empty directory below it."""
-    state = podman.unit(machine)
-    assert "/var/lib/containers" in state["RequiresMountsFor"]
-    assert "/run/libpod" in state["RequiresMountsFor"]
-
-
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
@@ -96,3 +89,46 @@ def test_documentation_key_names_a_page(machine: Machine, command: str, expected
     assert f"man:{expected}" in podman.unit(machine)["Documentation"]
     section = expected[-2]
     machine.run("test", "-s", f"/usr/share/man/man{section}/{command}.{section}.gz")
+
+
+MOUNT = """
+[Unit]
+DefaultDependencies=no
+Requires=slow.service
+After=slow.service
+[Mount]
+What=/srv/disk
+Where=/srv/store
+Type=none
+Options=bind
+"""
+SLOW = "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep 2\n"
+
+
+def test_store_on_a_slow_mount_is_waited_for(machine: Machine) -> None:
+    """A mount that nothing else asks for; without it the refresh would look at the empty directory below."""
+    machine.path("/srv/disk").mkdir()
+    machine.write("/etc/systemd/system/srv-store.mount", MOUNT)
+    machine.write("/etc/systemd/system/slow.service", SLOW)
+    drop_in = "[Unit]\nRequiresMountsFor=/srv/store\n"
+    machine.write("/etc/systemd/system/runtime-refresh.service.d/store.conf", drop_in)
+    machine.kill()
+    machine.start()
+    mounted = int(podman.unit(machine, "srv-store.mount")["ActiveEnterTimestampMonotonic"])
+    refreshed = int(podman.unit(machine)["ExecMainStartTimestampMonotonic"])
+    assert 0 < mounted <= refreshed
+
+
+def test_what_keeps_the_refresh_from_finishing_fails_the_unit(machine: Machine) -> None:
+    machine.run("mv", "/etc/containers/containers.conf", "/etc/containers/kept")
+    machine.write("/etc/containers/containers.conf", "[engine\n")
+    try:
+        assert machine.run("systemctl", "restart", "runtime-refresh.service", check=False).returncode == 1
+        state = podman.unit(machine)
+        assert (state["ActiveState"], state["ExecMainStatus"]) == ("failed", "125")
+        said = [entry["MESSAGE"] for entry in podman.journal(machine, "--unit", "runtime-refresh.service")]
+        assert any("/etc/containers/containers.conf" in line for line in said)
+    finally:
+        machine.run("mv", "/etc/containers/kept", "/etc/containers/containers.conf")
+    machine.run("systemctl", "restart", "runtime-refresh.service")
+    assert podman.unit(machine)["ActiveState"] == "active"

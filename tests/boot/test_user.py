@@ -30,7 +30,8 @@ def as_user(
 
 
 def user_unit(machine: Machine, user: str) -> dict[str, str]:
-    """Return systemd's properties of the user's unit."""
+    """Return systemd's properties of the user's unit, once the user manager has started everything."""
+    as_user(machine, user, "systemctl", "--user", "is-system-running", "--wait", check=False)
     text = as_user(machine, user, "systemctl", "--user", "show", "runtime-refresh.service").stdout
     return dict(line.partition("=")[::2] for line in text.splitlines())
 
