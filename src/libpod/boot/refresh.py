@@ -28,6 +28,7 @@ from libpod.boot.database import Place, Reset
 from libpod.boot.directories import Directories, is_systemic
 from libpod.boot.marker import BootLock, BootRecord
 from libpod.boot.numbers import LockNumbers
+from libpod.boot.pods import PodCgroups
 from libpod.boot.report import Report
 from libpod.errors import FileError, InternalError, InvalidState, LockError
 from libpod.host import files, proc
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from libpod.config.runtime import RuntimeConfig
     from libpod.locks import LockManager
     from libpod.state.protocol import StateTransaction
-    from libpod.state.records import PodRecord
-
-DEFAULT_CGROUP_PARENT: Final = "/libpod_parent"
 
 _ATTEMPTS: Final = 3
 _FILE_LOCKS: Final = 2**32
@@ -151,8 +149,15 @@ class _Run:
         self._remove_half_written()
         self._remove_alive()
         directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
-        with self.report.phase("state"):
-            concerned = self._reset_state()
+        concerned: list[ContainerFiles] = []
+        if self.found.database.exists:
+            with self.report.phase("pods"):
+                pods = self._prepare_pods()
+            with self.report.phase("state"):
+                self._back_up()
+                concerned = self._reset_state(pods)
+        else:
+            self._make_database()
         with self.report.phase("containers"):
             directories.prepare()
             directories.remove_stale_pause_file()
@@ -186,36 +191,43 @@ class _Run:
 
     # ------------------------------------------------------------ the database
 
-    def _reset_state(self) -> list[ContainerFiles]:
+    def _prepare_pods(self) -> PodCgroups:
+        found = PodCgroups(self.config, self.report, write=self.write)
+        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        try:
+            found.start_slices(store)
+        finally:
+            store.close()
+        return found
+
+    def _reset_state(self, pods: PodCgroups) -> list[ContainerFiles]:
         file = self.found.database
-        if not file.exists:
-            return self._make_database()
-        self._back_up()
         store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
         try:
             with store.transaction() if self.write else store.view() as tables:
                 if self.write:
                     store.validate_config(survey.database_config(self.config))
                     self._look_again()
-                concerned = self._reset_objects(tables)
+                concerned = self._reset_objects(tables, pods)
                 failpoints.reach("refresh.commit")
         finally:
             store.close()
+        for warning in store.warnings:
+            if warning not in self.report.warnings:
+                self.report.warn(warning)
         self.report.did(f"change {file.path}: {self._counted()} reset")
         return concerned
 
-    def _make_database(self) -> list[ContainerFiles]:
+    def _make_database(self) -> None:
         """First use: an empty database, which later programs find and keep to."""
         file = self.found.database
         self.report.did(f"make database {file.path}")
         if self.write:
-            files.make_directory(os.path.dirname(file.path), survey.STATIC_DIR_MODE)
             store = survey.open_state(file, read_only=False, on_wait=self.on_wait)
             try:
                 store.validate_config(survey.database_config(self.config))
             finally:
                 store.close()
-        return []
 
     def _back_up(self) -> None:
         """Copy the database as it is before this boot's refresh."""
@@ -251,14 +263,14 @@ class _Run:
         if sight is not None and sight.live:
             raise _Lives
 
-    def _reset_objects(self, tables: StateTransaction) -> list[ContainerFiles]:
+    def _reset_objects(self, tables: StateTransaction, pods: PodCgroups) -> list[ContainerFiles]:
         with contextlib.ExitStack() as stack:
             work = Reset(
                 tables,
                 self.report,
                 place=self._place(),
                 numbers=lambda style: self._lock_numbers(stack, style),
-                cgroup_of=self._pod_cgroup,
+                cgroup_of=pods.path,
                 write=self.write,
             )
             concerned = work.run()
@@ -270,15 +282,6 @@ class _Run:
 
         name = self.config.graph_driver_name or driver.detect(self.config.graph_root)
         return Place(self.config.graph_root, self.config.run_root, f"{name}-containers", self.tmp_dir)
-
-    def _pod_cgroup(self, pod: PodRecord) -> str:
-        """The path of a pod's cgroup, or "" where it has none."""
-        parent = pod.cgroup_parent
-        if not pod.uses_cgroup or self.config.cgroup_manager != "cgroupfs" or parent.endswith(".slice"):
-            return ""
-        if self.config.rootless and parent in ("", DEFAULT_CGROUP_PARENT):
-            return ""
-        return f"{parent}/{pod.id}"
 
     def _counted(self) -> str:
         kinds = (

@@ -32,8 +32,6 @@ DATABASE_SECONDS: Final = 60.0
 # linux/proc_ns.h, PROC_PID_INIT_INO: the PID namespace of the host.
 HOST_PID_NAMESPACE: Final = 0xEFFFFFFC
 
-STATIC_DIR_MODE: Final = 0o700
-
 MOUNT_TABLE: Final = "/etc/fstab"
 # Space, tab and backslash in a path.
 _OCTAL: Final = re.compile(rb"\\([0-3][0-7]{2})")
@@ -148,6 +146,7 @@ def survey(config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = Non
     record, warnings = _read_record(database)
     if not database.exists:
         return Survey(config, database, record, _marks(config, database, record), (), warnings)
+    told = config.warnings
     store = open_state(database, read_only=True, on_wait=on_wait)
     try:
         stored = store.stored_config()
@@ -156,7 +155,8 @@ def survey(config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = Non
         facts, watched = _look(store, config, _marks(config, database, record))
     finally:
         store.close()
-    return Survey(config, database, record, facts, watched, (*warnings, *config.warnings))
+    warnings += tuple(warning for warning in config.warnings if warning not in told)
+    return Survey(config, database, record, facts, watched, (*warnings, *store.warnings))
 
 
 def _read_record(database: DatabaseFile) -> tuple[BootRecord | None, tuple[str, ...]]:
