@@ -8,7 +8,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from libpod.boot.report import Report
     from libpod.config.runtime import RuntimeConfig, StateType
+    from libpod.containers.container import Container
     from libpod.errors import (
         CommandError,
         CommandNotFound,
@@ -57,12 +59,15 @@ if TYPE_CHECKING:
         SystemdError,
         VolumeExists,
     )
+    from libpod.runtime import Runtime
+    from libpod.state.protocol import State
 
 __all__ = [
     "CommandError",
     "CommandNotFound",
     "CommandTimeout",
     "ConfigurationError",
+    "Container",
     "ContainerExists",
     "ContainerFinalized",
     "ContainerRemoved",
@@ -101,9 +106,12 @@ __all__ = [
     "PodFinalized",
     "PodRemoved",
     "RefreshRefused",
+    "Report",
+    "Runtime",
     "RuntimeConfig",
     "RuntimeFinalized",
     "RuntimeStopped",
+    "State",
     "StateType",
     "SystemdError",
     "VolumeExists",
@@ -111,7 +119,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Container": "libpod.containers.container",
+    "Report": "libpod.boot.report",
+    "Runtime": "libpod.runtime",
     "RuntimeConfig": "libpod.config.runtime",
+    "State": "libpod.state.protocol",
     "StateType": "libpod.config.runtime",
 }
 """Modules of the public names that are not errors."""

@@ -24,20 +24,20 @@ class StateType(Enum):
 
 
 class StoredConfig(Protocol):
-    """What a database remembers of the configuration that it was made with; "" stands for unknown."""
+    """What a database remembers of the configuration that it was made with; "" or None where it does not."""
 
     @property
-    def static_dir(self) -> str: ...
+    def static_dir(self) -> str | None: ...
     @property
-    def tmp_dir(self) -> str: ...
+    def tmp_dir(self) -> str | None: ...
     @property
-    def run_root(self) -> str: ...
+    def run_root(self) -> str | None: ...
     @property
-    def graph_root(self) -> str: ...
+    def graph_root(self) -> str | None: ...
     @property
-    def graph_driver(self) -> str: ...
+    def graph_driver(self) -> str | None: ...
     @property
-    def volume_path(self) -> str: ...
+    def volume_path(self) -> str | None: ...
 
 
 STORED = {
@@ -86,6 +86,11 @@ class RuntimeConfig:
     hooks_dir: tuple[str, ...]
     hooks_dir_not_exist_fatal: bool
     default_mounts_file: str
+
+    # Defaults of new containers, in Podman's spelling.
+    default_capabilities: tuple[str, ...]
+    default_sysctls: tuple[str, ...]
+    default_ulimits: tuple[str, ...]
 
     # Networks.
     cni_config_dirs: tuple[str, ...]

@@ -71,6 +71,9 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "hooks_dir": (PATHS, ("/usr/share/containers/oci/hooks.d",)),
     "hooks_dir_not_exist_fatal": (SWITCH, False),
     "default_mounts_file": (PATH, ""),
+    "default_capabilities": (TEXTS, ()),  # Podman's list
+    "default_sysctls": (TEXTS, ()),
+    "default_ulimits": (TEXTS, ()),
     # /var/lib/containers/storage, or containers/storage in the user's data directory
     "graph_root": (PATH, ""),
     # /run/containers/storage, or containers in the user's runtime directory
@@ -113,6 +116,11 @@ LIBPOD_CONF: dict[str, str] = {
 """Keys of libpod.conf, and the setting that each stands for."""
 
 CONTAINERS_CONF: dict[str, dict[str, str]] = {
+    "containers": {
+        "default_capabilities": "default_capabilities",
+        "default_sysctls": "default_sysctls",
+        "default_ulimits": "default_ulimits",
+    },
     "engine": dict(zip(_IN_BOTH_FILES, _IN_BOTH_FILES, strict=True)),
     "network": {
         "cni_config_dir": "cni_config_dirs",
@@ -156,8 +164,9 @@ IGNORED_IN_CONTAINERS_CONF: dict[str, frozenset[str]] = {
         )
     ),
 }
-IGNORED_TABLES = frozenset(_words("configmaps containers farms machine podmansh secrets"))
-"""What other programs read in these files. Any other key or table that we do not know is worth a warning."""
+IGNORED_TABLES = frozenset(_words("configmaps farms machine podmansh secrets"))
+"""What other programs read in these files. Any other key or table that we do not know is worth a warning,
+except in [containers], which has the defaults of Podman's own flags."""
 
 OPTIONS: dict[str, str] = {
     "default_transport": "image_default_transport",

@@ -4,20 +4,15 @@ Later sources win: built-in values, `containers.conf` with its drop-ins, `libpod
 `$CONTAINERS_CONF_OVERRIDE`, options. Storage settings: built-in values, `storage.conf`, `$STORAGE_DRIVER` and
 `$STORAGE_OPTS`, options.
 
-====================  ======================================================
-================================= file                  root
-a user without privileges ====================  ======================================================
-================================= containers.conf       `/usr/share/containers/containers.conf`,
-the same, then
-                      `/etc/containers/containers.conf`,
-                      `~/.config/containers/containers.conf` `/etc/containers/containers.conf.d/*.conf`
-                      and `containers.conf.d/*.conf` beside it
-libpod.conf           `/etc/containers/libpod.conf`,
-`~/.config/containers/libpod.conf`
-                      else `/usr/share/containers/libpod.conf`
-storage.conf          see libpod.config.storage
-====================  ======================================================
-=================================
+containers.conf
+    root: /usr/share/containers/containers.conf, /etc/containers/containers.conf,
+    /etc/containers/containers.conf.d/*.conf. A user without privileges: the same, then
+    ~/.config/containers/containers.conf, and containers.conf.d/*.conf beside it.
+libpod.conf
+    root: /etc/containers/libpod.conf, else /usr/share/containers/libpod.conf. A user without privileges:
+    ~/.config/containers/libpod.conf.
+storage.conf
+    see libpod.config.storage.
 
 `$CONTAINERS_CONF` names one file that is read instead of all containers.conf and libpod.conf files above;
 `$XDG_CONFIG_HOME` stands for `~/.config`. An empty string in a file leaves a setting as it was. A list whose
@@ -236,14 +231,14 @@ def _read_containers_conf(settings: Settings, path: str, *, required: bool = Fal
 
 
 def _apply_table(settings: Settings, table: str, content: Mapping[str, object], path: str) -> None:
-    names, ignored = schema.CONTAINERS_CONF[table], schema.IGNORED_IN_CONTAINERS_CONF[table]
+    names, ignored = schema.CONTAINERS_CONF[table], schema.IGNORED_IN_CONTAINERS_CONF.get(table)
     for key, value in content.items():
         label = f"[{table}] {key}"
         if key == "network_config_dir" and _backend(settings, content) == "netavark":
             continue  # networks of another format
         if key in names:
             _apply(settings, names[key], value, label, path)
-        elif key not in ignored:
+        elif ignored is not None and key not in ignored:
             settings.warnings.append(f"{path}: {label} is not known, ignored")
 
 

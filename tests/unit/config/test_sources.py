@@ -58,6 +58,9 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "hooks_dir": ("/usr/share/containers/oci/hooks.d",),
         "hooks_dir_not_exist_fatal": False,
         "default_mounts_file": "",
+        "default_capabilities": (),
+        "default_sysctls": (),
+        "default_ulimits": (),
         "graph_root": "/var/lib/containers/storage",
         "run_root": "/run/containers/storage",
         "graph_driver_name": "",
@@ -148,6 +151,11 @@ def test_every_key_of_containers_conf(machine: Machine) -> None:
         image_default_transport = "oci:"
         [engine.runtimes]
         crun = ["/x/crun"]
+        [containers]
+        default_capabilities = ["CHOWN", "KILL"]
+        default_sysctls = ["net.ipv4.ping_group_range=0 0"]
+        default_ulimits = ["nofile=1024:1024"]
+        annotations = ["not=ours"]
         [network]
         network_backend = "cni"
         network_config_dir = "/n"
@@ -171,6 +179,9 @@ def test_every_key_of_containers_conf(machine: Machine) -> None:
         "state_type": "sqlite",
         "no_pivot_root": True,
         "image_default_transport": "oci:",
+        "default_capabilities": ("CHOWN", "KILL"),
+        "default_sysctls": ("net.ipv4.ping_group_range=0 0",),
+        "default_ulimits": ("nofile=1024:1024",),
         "network_backend": "cni",
         "cni_config_dirs": ("/n",),
         "cni_plugin_dirs": ("/p",),
