@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import output
+from libpod.cli import codes, output
 from libpod.errors import NotSupported
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
+def run(options: Namespace) -> int:
     """Print the script. Raises NotSupported where shtab is missing or does not know the shell."""
     try:
         import shtab
@@ -38,4 +38,4 @@ def run(options: Namespace) -> bool:
     from libpod.cli.main import make_parser
 
     output.data(shtab.complete(make_parser(), shell=options.shell).rstrip("\n"))
-    return True
+    return codes.DONE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from libpod.cli import codes, output
 from libpod.cli import options as global_options
-from libpod.cli import output
 from libpod.errors import FileError, InvalidArgument
 
 TYPE_CHECKING = False
@@ -36,8 +36,8 @@ def configure(parser: Parser) -> None:
         verbs[name].runs(run)
 
 
-def run_check(options: Namespace) -> bool:
-    """Print what is wrong; False if there is anything."""
+def run_check(options: Namespace) -> int:
+    """Print what is wrong; status 1 if there is anything."""
     database = _open(options)
     try:
         found = database.check()
@@ -52,7 +52,7 @@ def run_check(options: Namespace) -> bool:
         )
     else:
         output.data(f"no problem found in {database.kind} database {database.path}")
-    return not found
+    return codes.DEGRADED if found else codes.DONE
 
 
 def _problem_json(problem: Problem) -> dict[str, str]:
@@ -64,7 +64,7 @@ def problem_text(problem: Problem) -> str:
     return output.printable(f"{problem.kind} {problem.identifier}: {problem.message}")
 
 
-def run_dump(options: Namespace) -> bool:
+def run_dump(options: Namespace) -> int:
     """Print everything, as it is read: what comes before damage is printed before the error."""
     database = _open(options)
     try:
@@ -73,7 +73,7 @@ def run_dump(options: Namespace) -> bool:
             output.data(line)
     finally:
         database.close()
-    return True
+    return codes.DONE
 
 
 def _json_lines(entries: Iterable[dict[str, object]]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import output
+from libpod.cli import codes, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
+def run(options: Namespace) -> int:
     """Print the sections."""
     from libpod import info
     from libpod.cli import stores
@@ -30,7 +30,7 @@ def run(options: Namespace) -> bool:
         output.as_json(found)
     else:
         output.data("\n".join(line for section in found for line in text(section)))
-    return True
+    return codes.DONE
 
 
 def text(section: dict[str, object]) -> Iterator[str]:

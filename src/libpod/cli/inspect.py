@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import output
+from libpod.cli import codes, output
 from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
+def run(options: Namespace) -> int:
     """Print a list with each object; those that are found, before the error for the first that is not."""
     if not options.names:
         raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
@@ -48,7 +48,7 @@ def run(options: Namespace) -> bool:
     output.as_json(described)
     if failure is not None:
         raise failure
-    return True
+    return codes.DONE
 
 
 def _find(store: Store, name: str) -> Item:

@@ -1,11 +1,4 @@
-"""The way in and out of the command: what is run, and with which exit status it ends.
-
-==== ==========================================================================================
-0    done, or nothing to do
-1    `refresh` finished, but at least one object is quarantined; `db check` found problems
-125  failed: a message, and where there is one a hint, on standard error
-130  interrupted
-==== ==========================================================================================
+"""The way in and out of the command: what is run, and with which exit status it ends (`libpod.cli.codes`).
 
 This module is loaded by every start: it imports nothing that costs time.
 """
@@ -14,21 +7,15 @@ from __future__ import annotations
 
 import sys
 
-from libpod.cli import options, output
+from libpod.cli import codes, options, output
 from libpod.errors import LibpodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
-    from typing import Final
 
     from libpod.cli.parser import Parser
-
-DONE: Final = 0
-DEGRADED: Final = 1
-FAILED: Final = 125
-INTERRUPTED: Final = 130
 
 
 def make_parser() -> Parser:
@@ -48,22 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parser.parse(given)
         if parsed.missing_verb:
             return _no_verb(parsed.missing_verb)
-        finished: bool = parsed.run(parsed)
+        status: int = parsed.run(parsed)
     except KeyboardInterrupt:
         output.message("interrupted")
-        return INTERRUPTED
+        return codes.INTERRUPTED
     except LibpodError as error:
         return _failed(error, error.message, error.hint, parsed)
     except Exception as error:  # noqa: BLE001 - status 1 has a meaning of its own, and nobody is above us
         what = f"unexpected {type(error).__name__}: {error}"
         return _failed(error, what, "run it again with --log-level=debug and report what it prints", parsed)
-    return DONE if finished else DEGRADED
+    return status
 
 
 def _no_verb(parser: Parser) -> int:
     output.data(parser.format_help())
     output.message(f"Error: missing command '{parser.prog} COMMAND'")
-    return FAILED
+    return codes.FAILED
 
 
 def _failed(error: Exception, what: str, hint: str | None, parsed: Namespace | None) -> int:
@@ -74,4 +61,4 @@ def _failed(error: Exception, what: str, hint: str | None, parsed: Namespace | N
     output.message(f"Error: {what}")
     if hint:
         output.message(f"hint: {hint}")
-    return FAILED
+    return codes.FAILED

@@ -31,6 +31,9 @@ class Parser(argparse.ArgumentParser):
         names, surplus, value = message.partition(": ignored explicit argument ")
         if surplus:
             message = f"flag {names.removeprefix('argument ')} takes no value: {value}"
+        _, no_verb, rest = message.partition("argument VERB: invalid choice: '")
+        if no_verb:
+            message = f"unrecognized command '{self.prog} {rest.rpartition(chr(39) + ' (')[0]}'"
         raise InvalidArgument(message, hint=f"see '{self.prog} --help'")
 
     def add_verbs(self, table: Iterable[tuple[str, str]]) -> dict[str, Parser]:
@@ -67,7 +70,7 @@ def make_parser(verb: str | None = None) -> Parser:
     wanted = {verb: verbs.VERBS[verb]} if verb in verbs.VERBS else verbs.VERBS
     made = parser.add_verbs((name, entry.description) for name, entry in wanted.items())
     for name, entry in wanted.items():
-        import_module(entry.module).configure(made[name])
+        getattr(import_module(entry.module), entry.configure)(made[name])
     return parser
 
 

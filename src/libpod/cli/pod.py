@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from libpod.cli import output, ps
+from libpod.cli import codes, output, ps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def configure(parser: Parser) -> None:
     inspected.runs(run_inspect)
 
 
-def run_ps(options: Namespace) -> bool:
+def run_ps(options: Namespace) -> int:
     """Print the pods."""
     from libpod.cli import stores
     from libpod.containers import items, listing
@@ -51,7 +51,7 @@ def run_ps(options: Namespace) -> bool:
         output.data(text(rows, whole=options.no_trunc))
         for line in ps.reasons(rows):
             output.warning(line)
-    return True
+    return codes.DONE
 
 
 def text(rows: Sequence[Row], *, whole: bool) -> str:
@@ -70,7 +70,7 @@ def _cells(row: Row, *, whole: bool) -> list[str]:
     ]
 
 
-def run_inspect(options: Namespace) -> bool:
+def run_inspect(options: Namespace) -> int:
     """Print one pod."""
     from libpod.cli import stores
     from libpod.containers import inspecting, items
@@ -79,4 +79,4 @@ def run_inspect(options: Namespace) -> bool:
         found = items.read(store.state)
     pod = items.find(found.pods, options.name)
     output.as_json(inspecting.Inspection(found.containers, found.volumes).pod(pod))
-    return True
+    return codes.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from libpod.cli import output
+from libpod.cli import codes, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
+def run(options: Namespace) -> int:
     """Print the containers."""
     from libpod.cli import stores
     from libpod.containers import items, listing
@@ -52,7 +52,7 @@ def run(options: Namespace) -> bool:
         hidden = 0 if options.all else sum(item.error is not None for item in found.containers)
         if hidden:
             output.warning(f"{hidden} broken container{'s' * (hidden > 1)} not shown; see 'libpod ps -a'")
-    return True
+    return codes.DONE
 
 
 def print_ids(rows: Sequence[Row], *, whole: bool) -> None:

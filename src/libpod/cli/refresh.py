@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from libpod.cli import output, stores
+from libpod.cli import codes, output, stores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
-    """Refresh and print the report; False where an object is quarantined.
+def run(options: Namespace) -> int:
+    """Refresh and print the report; status 1 where an object is quarantined.
 
     Raises RefreshRefused after the report, when a refresh could do harm.
     """
@@ -43,25 +43,27 @@ def run(options: Namespace) -> bool:
         return _print_last(options, settings, record)
     if record is not None:
         _print_nothing_to_do(options, record, time.monotonic() - started)
-        return True
+        return codes.DONE
     return _refresh(options, settings)
 
 
-def _refresh(options: Namespace, settings: Settings) -> bool:
+def _refresh(options: Namespace, settings: Settings) -> int:
     from libpod.boot import decide, report
+    from libpod.cli.progress import Progress
     from libpod.errors import RefreshRefused
 
-    found = stores.refresh(settings, dry_run=options.dry_run)
+    with Progress() as progress:
+        found = stores.make_runtime(settings, progress).refresh(dry_run=options.dry_run)
     if options.format:
         output.as_json(found.as_dict())
     else:
         output.data(report.text(found.as_dict()))
     if found.decision.outcome == decide.REFUSE:
         raise RefreshRefused(found.decision.reason, hint=found.decision.hint)
-    return not found.degraded
+    return codes.DEGRADED if found.degraded else codes.DONE
 
 
-def _print_last(options: Namespace, settings: Settings, record: BootRecord | None) -> bool:
+def _print_last(options: Namespace, settings: Settings, record: BootRecord | None) -> int:
     """Print the stored report; whatever it says, printing it is a success."""
     from libpod.boot import report
 
@@ -70,7 +72,7 @@ def _print_last(options: Namespace, settings: Settings, record: BootRecord | Non
         output.as_json(found)
     else:
         output.data(report.text(found))
-    return True
+    return codes.DONE
 
 
 def _print_nothing_to_do(options: Namespace, record: BootRecord, seconds: float) -> None:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from typing import Final, Self
 
     from libpod.boot.marker import BootRecord
-    from libpod.boot.report import Report
+    from libpod.cli.progress import Progress
     from libpod.config.runtime import RuntimeConfig, StoredConfig
     from libpod.config.sources import Settings
+    from libpod.runtime import Runtime
     from libpod.state.protocol import State
 
 _INFO_PATIENCE: Final = 1.0
@@ -46,15 +47,17 @@ def finished(settings: Settings) -> BootRecord | None:
     return marker.finished(paths, tmp_dir, on_wait=output.message)
 
 
-def refresh(settings: Settings, *, dry_run: bool = False) -> Report:
-    """Refresh where this boot needs it, with a bar on a terminal while it takes long."""
-    from libpod.boot import refresh as boot_refresh
-    from libpod.cli.progress import Progress
+def make_runtime(settings: Settings, progress: Progress) -> Runtime:
+    """A runtime that tells people what it waits for, how far it is, and what it warns of."""
     from libpod.config.runtime import RuntimeConfig
+    from libpod.runtime import Runtime
 
-    config = RuntimeConfig.from_settings(settings)
-    with Progress() as progress:
-        return boot_refresh.run(config, dry_run=dry_run, on_wait=progress.message, progress=progress)
+    return Runtime(
+        RuntimeConfig.from_settings(settings),
+        on_wait=progress.message,
+        progress=progress,
+        warn=output.warning,
+    )
 
 
 class Store:
@@ -66,11 +69,11 @@ class Store:
     def __init__(self, options: Namespace) -> None:
         settings = collect(options)
         record = finished(settings)
-        if record is not None:
-            database, self.tmp_dir = record.database, record.tmp_dir
+        self.state: State
+        if record is None:
+            self.state, self.tmp_dir = _refreshed(settings)
         else:
-            database, self.tmp_dir = _refreshed(settings)
-        self.state = _open(database)
+            self.state, self.tmp_dir = _open(record.database), record.tmp_dir
 
     def __enter__(self) -> Self:
         return self
@@ -97,34 +100,38 @@ class Store:
         return {entry.text("id"): entry.text("error") for entry in objects.children("quarantined")}
 
 
-def _refreshed(settings: Settings) -> tuple[str, str]:
-    """The database and the runtime directory after a refresh. Raises RefreshRefused."""
-    from libpod.boot import decide
+def _refreshed(settings: Settings) -> tuple[State, str]:
+    """The database after a refresh, for reading only, and the runtime directory. Raises RefreshRefused."""
+    from libpod.boot import decide, survey
+    from libpod.cli.progress import Progress
 
-    report = refresh(settings)
-    outcome, reason, hint = report.decision.outcome, report.decision.reason, report.decision.hint
-    if outcome == decide.REFUSE:
-        raise RefreshRefused(f"this store cannot be used now: {reason}", hint=hint)
-    if outcome != decide.NOOP:
-        output.message(f"boot refresh: {outcome}: {reason}")
+    with Progress() as progress:
+        runtime = make_runtime(settings, progress)
+        report = runtime.refresh()
+    decision = report.decision
+    if decision.outcome == decide.REFUSE:
+        raise RefreshRefused(f"this store cannot be used now: {decision.reason}", hint=decision.hint)
+    if decision.outcome != decide.NOOP:
+        output.message(f"boot refresh: {decision.outcome}: {decision.reason}")
     for warning in report.warnings:
         output.warning(warning)
-    record = finished(settings)
-    tmp_dir = settings.values["tmp_dir"] if record is None else record.tmp_dir
-    return report.database or "", tmp_dir
+    return _open_located(runtime.config), survey.known_tmp_dir(runtime.config)
+
+
+def _open_located(config: RuntimeConfig) -> State:
+    from libpod import state
+    from libpod.boot import survey
+
+    if config.database_kind == state.MEMORY:
+        return state.open(state.MEMORY)
+    return survey.open_state(survey.locate(config), read_only=True, on_wait=output.message)
 
 
 def _open(database: str) -> State:
     from libpod import state
 
-    kind = _kind_of(database)
-    return state.open(kind, database, read_only=kind != state.MEMORY, on_wait=output.message)
-
-
-def _kind_of(database: str) -> str:
-    from libpod.boot import report
-
-    return report.backend_name(database or None) or "memory"
+    kind = state.SQLITE if database.endswith(state.SQLITE_NAME) else state.BOLTDB
+    return state.open(kind, database, read_only=True, on_wait=output.message)
 
 
 def load_config(options: Namespace) -> RuntimeConfig:

@@ -1,6 +1,6 @@
 """The verbs, and the module of each; a module is imported when its verb is asked for.
 
-A module has `configure(parser)`, which adds its arguments to its `Parser` and names the function to run.
+Its function `configure(parser)` adds the verb's arguments to its `Parser` and names the function to run.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 
 class Verb:
-    """One verb: the module that has it, and what it does."""
+    """One verb: the module that has it, what it does, and the module's function that configures it."""
 
-    __slots__ = ("description", "module")
+    __slots__ = ("configure", "description", "module")
 
-    def __init__(self, noun: str, description: str) -> None:
+    def __init__(self, noun: str, description: str, configure: str = "configure") -> None:
         self.module = f"libpod.cli.{noun}"
         self.description = description
+        self.configure = configure
 
 
 VERBS: Final = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from libpod.cli import codes, output
 from libpod.cli import options as global_options
-from libpod.cli import output
 from libpod.version import VERSION
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def run(options: Namespace) -> bool:
+def run(options: Namespace) -> int:
     """Print the versions, or raise InvalidArgument where a program is not there."""
     from libpod.config.runtime import RuntimeConfig
     from libpod.config.sources import collect
@@ -38,7 +38,7 @@ def run(options: Namespace) -> bool:
         output.data(f"libpod   {VERSION}")
         output.data(f"runtime  {found['runtime']} ({runtime})")
         output.data(f"conmon   {found['conmon']} ({conmon})")
-    return True
+    return codes.DONE
 
 
 def _version_of(program: str) -> str:

@@ -1,0 +1,26 @@
+"""The exit statuses, and there are no others.
+
+==== ==========================================================================================
+0    done, or nothing to do
+1    `refresh` finished, but at least one object is quarantined; `db check` found problems
+125  failed: a message, and where there is one a hint, on standard error
+126  the container's command cannot be invoked
+127  the container's command was not found
+130  interrupted
+==== ==========================================================================================
+
+`run`, `exec`, `wait` and `start --attach` end with the container's own code.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+DONE: Final = 0
+DEGRADED: Final = 1
+FAILED: Final = 125
+NOT_EXECUTABLE: Final = 126
+NOT_FOUND: Final = 127
+INTERRUPTED: Final = 130

@@ -1,0 +1,174 @@
+"""The grammar of the command line: what is refused, by which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from libpod.cli import options, parser, verbs
+from libpod.cli.main import make_parser
+from libpod.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["nosuch"], "unrecognized command 'libpod nosuch'", "see 'libpod --help'"),
+        (["--root", "ps", "nosuch"], "unrecognized command 'libpod nosuch'", "see 'libpod --help'"),
+        (["--nosuch"], "unknown flag: --nosuch", "see 'libpod --help'"),
+        (["--nosuch", "x", "ps"], "unknown flag: --nosuch", "see 'libpod --help'"),
+        (["--nosuch=x", "ps"], "unknown flag: --nosuch", "see 'libpod --help'"),
+        (["-x", "ps"], "unknown flag: -x", "see 'libpod --help'"),
+        (["--roo", "x", "ps"], "unknown flag: --roo", "see 'libpod --help'"),
+        (["ps", "--nosuch"], "unknown flag: --nosuch", "see 'libpod ps --help'"),
+        (["ps", "--nosuch=1"], "unknown flag: --nosuch", "see 'libpod ps --help'"),
+        (["ps", "--al"], "unknown flag: --al", "see 'libpod ps --help'"),
+        (["ps", "-ax"], "flag -a/--all takes no value: 'x'", "see 'libpod ps --help'"),
+        (["ps", "--root", "x"], "unknown flag: --root", "see 'libpod ps --help'"),
+        (["ps", "name"], "unexpected argument: name", "see 'libpod ps --help'"),
+        (["ps", "--format", "xml"], "argument --format: invalid choice: 'xml'", "see 'libpod ps --help'"),
+        (["ps", "--format"], "argument --format: expected one argument", "see 'libpod ps --help'"),
+        (["pod", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod --help'"),
+        (["pod", "ps", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod ps --help'"),
+        (["pod", "nosuch"], "unrecognized command 'libpod pod nosuch'", "see 'libpod pod --help'"),
+        (["pod", "inspect"], "the following arguments are required: POD", "see 'libpod pod inspect --help'"),
+        (["db", "nosuch"], "unrecognized command 'libpod db nosuch'", "see 'libpod db --help'"),
+        (["--root"], "argument --root: expected one argument", "see 'libpod --help'"),
+        (["--root", "", "ps"], "argument --root: must not be empty", "see 'libpod --help'"),
+        (["--root=", "ps"], "argument --root: must not be empty", "see 'libpod --help'"),
+        (["--db-backend", "mysql", "ps"], "argument --db-backend: invalid choice: 'mysql'", "see 'libpod"),
+        (
+            ["--log-level", "loud", "ps"],
+            "argument --log-level: invalid choice: 'loud'",
+            "see 'libpod --help'",
+        ),
+        (["completion", "tcsh"], "argument shell: invalid choice: 'tcsh'", "see 'libpod completion --help'"),
+    ],
+)
+def test_wrong_command_lines_are_named(arguments: list[str], message: str, hint: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        parser.parse(arguments)
+    assert caught.value.message.startswith(message)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verb"),
+    [
+        ([], None),
+        (["ps"], "ps"),
+        (["--root", "/srv", "ps", "-a"], "ps"),
+        (["--root=/srv", "ps"], "ps"),
+        (["--root", "--runroot", "ps"], "ps"),
+        (["--help"], None),
+        (["--version"], None),
+        (["-h", "ps"], None),
+        (["--root"], None),
+    ],
+)
+def test_the_verb_is_found_behind_the_global_flags(arguments: list[str], verb: str | None) -> None:
+    assert options.find_verb(arguments) == verb
+
+
+def test_every_global_flag_overrides_its_setting() -> None:
+    given = {
+        "--root": "/r",
+        "--runroot": "/rr",
+        "--tmpdir": "/t",
+        "--storage-driver": "vfs",
+        "--storage-opt": "overlay.mountopt=nodev",
+        "--runtime": "runc",
+        "--conmon": "/bin/conmon",
+        "--cgroup-manager": "systemd",
+        "--cni-config-dir": "/cni",
+        "--hooks-dir": "/hooks",
+        "--db-backend": "sqlite",
+    }
+    parsed = parser.parse([word for pair in given.items() for word in pair] + ["--storage-opt", "x=y", "ps"])
+    assert options.overrides(parsed) == {
+        "graph_root": "/r",
+        "run_root": "/rr",
+        "tmp_dir": "/t",
+        "graph_driver_name": "vfs",
+        "graph_driver_options": ["overlay.mountopt=nodev", "x=y"],
+        "runtime": "runc",
+        "conmon_path": "/bin/conmon",
+        "cgroup_manager": "systemd",
+        "cni_config_dir": "/cni",
+        "hooks_dir": ["/hooks"],
+        "hooks_dir_not_exist_fatal": True,
+        "database_backend": "sqlite",
+    }
+    assert options.config_file(parsed) is None
+
+
+def test_nothing_is_overridden_by_itself() -> None:
+    parsed = parser.parse(["ps"])
+    assert options.overrides(parsed) == {}
+    assert (parsed.all, parsed.quiet, parsed.no_trunc, parsed.format) == (False, False, False, None)
+
+
+@pytest.mark.parametrize(
+    ("level", "traceback", "warnings"),
+    [
+        (None, False, True),
+        ("trace", True, True),
+        ("debug", True, True),
+        ("info", False, True),
+        ("warn", False, True),
+        ("warning", False, True),
+        ("error", False, False),
+        ("fatal", False, False),
+        ("panic", False, False),
+    ],
+)
+def test_log_levels(level: str | None, traceback: bool, warnings: bool) -> None:
+    parsed = parser.parse([*(["--log-level", level] if level else []), "ps"])
+    assert (options.wants_traceback(parsed), options.wants_warnings(parsed)) == (traceback, warnings)
+
+
+def test_short_flags_may_be_written_together() -> None:
+    parsed = parser.parse(["ps", "-aq", "--no-trunc"])
+    assert (parsed.all, parsed.quiet, parsed.no_trunc) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prog"), [([], "libpod"), (["pod"], "libpod pod"), (["db"], "libpod db")]
+)
+def test_a_missing_verb_is_told(arguments: list[str], prog: str) -> None:
+    assert parser.parse(arguments).missing_verb.prog == prog
+
+
+def subparsers(whole: parser.Parser) -> dict[str, Any]:
+    """The parsers of the verbs."""
+    (action,) = (action for action in whole._actions if action.dest == "==SUPPRESS==" and action.choices)
+    return dict(action.choices or {})
+
+
+def test_the_whole_grammar_has_every_verb() -> None:
+    assert list(subparsers(make_parser())) == list(verbs.VERBS)
+
+
+@pytest.mark.parametrize("verb", verbs.VERBS)
+def test_the_grammar_of_one_verb_is_the_same_in_the_whole(verb: str) -> None:
+    alone = subparsers(parser.make_parser(verb))
+    assert list(alone) == [verb]
+    assert alone[verb].format_help() == subparsers(make_parser())[verb].format_help()
+
+
+def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parser.parse(["--help"])
+    assert not caught.value.code
+    text = capsys.readouterr().out
+    for word in (*verbs.VERBS, *(flag.name for flag in options.FLAGS)):
+        assert word in text
+
+
+def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parser.parse(["--version"])
+    assert not caught.value.code
+    assert capsys.readouterr().out.startswith("libpod version ")
