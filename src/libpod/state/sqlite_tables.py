@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.errors import DecodeError
+from libpod.errors import DatabaseCorrupt, DecodeError
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, Record, VolumeRecord
     from libpod.state.sqlite_connection import Connection, Row
 
-    R = TypeVar("R", PodRecord, VolumeRecord)
+    R = TypeVar("R", ContainerRecord, PodRecord, VolumeRecord)
 
 _CHUNK: Final = 200
 """Rows that are in memory at once while all are read."""
@@ -34,7 +34,8 @@ _VOLUMES = (
     "SELECT c.rowid, c.Name, c.Name, c.JSON, s.JSON"
     " FROM VolumeConfig c LEFT JOIN VolumeState s ON s.Name = c.Name"
 )
-# Rows without their counterpart: kind, what is there, what is not, query.
+_PLACES: Final = {CONTAINER: ("Container", "ID"), POD: ("Pod", "ID"), VOLUME: ("Volume", "Name")}
+# Rows without their counterpart: what kind of object, and how they are found.
 _HALVES: Final = (
     (
         CONTAINER,
@@ -86,6 +87,35 @@ class SQLiteTables(Tables):
         while rows := self._db.rows(f"{sql} WHERE c.rowid > ? ORDER BY c.rowid LIMIT {_CHUNK}", last):
             yield from rows
             last = rows[-1][0]
+
+    def _objects(
+        self, kind: str, sql: str, decode: Callable[[Row], R | BrokenRecord]
+    ) -> Iterator[R | BrokenRecord]:
+        """Every object of a kind. One on a damaged page does not keep the others away."""
+        done: set[int] = set()
+        try:
+            for row in self._chunks(sql):
+                done.add(row[0])
+                yield decode(row)
+        except DatabaseCorrupt:
+            yield from self._objects_one_by_one(kind, sql, decode, done)
+        yield from self._halves(kind)
+
+    def _objects_one_by_one(
+        self, kind: str, sql: str, decode: Callable[[Row], R | BrokenRecord], done: set[int]
+    ) -> Iterator[R | BrokenRecord]:
+        table, key = _PLACES[kind]
+        # The index on the key knows the rows even where the table itself cannot be read any more.
+        for number, identifier in self._db.rows(f"SELECT rowid, {key} FROM {table}Config ORDER BY {key}"):
+            if number in done:
+                continue
+            try:
+                found = self._db.row(f"{sql} WHERE c.rowid = ?", number)
+            except DatabaseCorrupt as error:
+                yield broken(kind, _shown(identifier), None, error)
+                continue
+            if found is not None:
+                yield decode(found)
 
     def _halves(self, wanted: str) -> Iterator[BrokenRecord]:
         for kind, sql in _HALVES:
@@ -157,9 +187,8 @@ class SQLiteTables(Tables):
     # ------------------------------------------------------------ containers
 
     def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
-        for row in self._chunks(_CONTAINERS if parts.state else _CONFIGS):
-            yield _decode_container(row, parts)
-        yield from self._halves(CONTAINER)
+        sql = _CONTAINERS if parts.state else _CONFIGS
+        yield from self._objects(CONTAINER, sql, lambda row: _decode_container(row, parts))
 
     def read_container(self, identifier: str) -> ContainerRecord | BrokenRecord | None:
         row = self._db.row(f"{_CONTAINERS} WHERE c.ID = ?", identifier)
@@ -221,13 +250,11 @@ class SQLiteTables(Tables):
     # ------------------------------------------------------------ pods
 
     def pods(self) -> Iterator[PodRecord | BrokenRecord]:
-        for row in self._chunks(_PODS):
-            yield _decode(row, POD, records.decode_pod)
-        yield from self._halves(POD)
+        yield from self._objects(POD, _PODS, _decode_pod)
 
     def read_pod(self, identifier: str) -> PodRecord | BrokenRecord | None:
         row = self._db.row(f"{_PODS} WHERE c.ID = ?", identifier)
-        return None if row is None else _decode(row, POD, records.decode_pod)
+        return None if row is None else _decode_pod(row)
 
     def reload_pod(self, record: PodRecord) -> bool:
         row = self._state_row("Pod", record)
@@ -260,9 +287,7 @@ class SQLiteTables(Tables):
     # ------------------------------------------------------------ volumes
 
     def volumes(self) -> Iterator[VolumeRecord | BrokenRecord]:
-        for row in self._chunks(_VOLUMES):
-            yield _decode(row, VOLUME, records.decode_volume)
-        yield from self._halves(VOLUME)
+        yield from self._objects(VOLUME, _VOLUMES, _decode_volume)
 
     def has_volume(self, name: str) -> bool:
         return self._db.row("SELECT 1 FROM VolumeConfig WHERE Name = ?", name) is not None
@@ -272,7 +297,7 @@ class SQLiteTables(Tables):
 
     def read_volume(self, name: str) -> VolumeRecord | BrokenRecord | None:
         row = self._db.row(f"{_VOLUMES} WHERE c.Name = ?", name)
-        return None if row is None else _decode(row, VOLUME, records.decode_volume)
+        return None if row is None else _decode_volume(row)
 
     def reload_volume(self, record: VolumeRecord) -> bool:
         row = self._state_row("Volume", record, "Name")
@@ -400,6 +425,14 @@ def _decode_container(row: Row, parts: Parts = EVERYTHING) -> ContainerRecord | 
         return broken(CONTAINER, _shown(identifier), None if name is None else _shown(name), error)
     record.netns_apart = False
     return record
+
+
+def _decode_pod(row: Row) -> PodRecord | BrokenRecord:
+    return _decode(row, POD, records.decode_pod)
+
+
+def _decode_volume(row: Row) -> VolumeRecord | BrokenRecord:
+    return _decode(row, VOLUME, records.decode_volume)
 
 
 def _decode(row: Row, kind: str, decode: Callable[[str, bytes | None, bytes | None], R]) -> R | BrokenRecord:
