@@ -140,7 +140,7 @@ def collect(
     if config_file is None:
         _read_usual_files(settings)
     else:
-        _read_libpod_conf(settings, config_file, required=True)
+        _read_libpod_conf(settings, config_file, required="the caller named this file")
     _read_storage(settings)
     _apply_options(settings, overrides or {})
     _derive(settings, create=create)
@@ -153,7 +153,7 @@ def collect(
 def _read_usual_files(settings: Settings) -> None:
     only = settings.account.get("CONTAINERS_CONF")
     if only:
-        _read_containers_conf(settings, only, required=True)
+        _read_containers_conf(settings, only, required="CONTAINERS_CONF names this file")
     else:
         for path, required in containers_conf_files(settings.account):
             _read_containers_conf(settings, path, required=required)
@@ -162,19 +162,20 @@ def _read_usual_files(settings: Settings) -> None:
                 break
     override = settings.account.get("CONTAINERS_CONF_OVERRIDE")
     if override:
-        _read_containers_conf(settings, override, required=True)
+        hint = "CONTAINERS_CONF_OVERRIDE names this file"
+        _read_containers_conf(settings, override, required=hint)
 
 
-def containers_conf_files(account: Account) -> list[tuple[str, bool]]:
-    """The containers.conf files of *account* in the order of reading, and whether each must be there."""
+def containers_conf_files(account: Account) -> list[tuple[str, str]]:
+    """The containers.conf files of *account* in the order of reading, and a hint for each that must be there."""
     main = [f"{VENDOR_CONFIG}/containers.conf", f"{SYSTEM_CONFIG}/containers.conf"]
     if account.rootless:
         main.append(account.config_file("containers.conf"))
     found = []
     for path in main:
-        found.append((path, False))
+        found.append((path, ""))
         if path != main[0]:
-            found += [(drop_in, True) for drop_in in _drop_ins(path + ".d")]
+            found += [(drop_in, "remove this link that leads nowhere") for drop_in in _drop_ins(path + ".d")]
     return found
 
 
@@ -201,7 +202,7 @@ def _drop_ins(directory: str) -> list[str]:
     return [path for path in paths if not os.path.isdir(path)]
 
 
-def _read_libpod_conf(settings: Settings, path: str, *, required: bool = False) -> bool:
+def _read_libpod_conf(settings: Settings, path: str, *, required: str = "") -> bool:
     path = _absolute(path)
     found = toml.read(path, required=required)
     if found is None:
@@ -215,7 +216,7 @@ def _read_libpod_conf(settings: Settings, path: str, *, required: bool = False) 
     return True
 
 
-def _read_containers_conf(settings: Settings, path: str, *, required: bool = False) -> None:
+def _read_containers_conf(settings: Settings, path: str, *, required: str = "") -> None:
     path = _absolute(path)
     found = toml.read(path, required=required)
     if found is None:

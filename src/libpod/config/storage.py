@@ -152,7 +152,9 @@ def find(account: Account) -> tuple[StorageFile | None, bool]:
     named = account.get("CONTAINERS_STORAGE_CONF")
     if named:
         named = os.path.abspath(named)
-        return StorageFile(named, toml.read(named, required=True) or {}), True
+        return StorageFile(
+            named, toml.read(named, required="CONTAINERS_STORAGE_CONF names this file") or {}
+        ), True
     own = [account.config_file("storage.conf")] if account.rootless or account.get("XDG_CONFIG_HOME") else []
     for path in (*own, *SYSTEM_FILES):
         tables = toml.read(path)

@@ -24,14 +24,13 @@ _PLAIN_BYTES = bytes(range(0x20, 0x7F)) + b"\t\n"
 _BLANK = " \t"
 
 
-def read(path: str, *, required: bool = False) -> dict[str, object] | None:
-    """Return the tables of the TOML file at *path*; None where there is no such file and it is not
-    *required*.
+def read(path: str, *, required: str = "") -> dict[str, object] | None:
+    """Return the tables of the TOML file at *path*; None where there is no such file.
 
-    Raises ConfigurationError with the path, and the line and column where there are any, when the file cannot
-    be read or is not TOML.
+    With *required*, a hint for people, a missing file is an error. Raises ConfigurationError with the path,
+    and the line and column where there are any, when the file cannot be read or is not TOML.
     """
-    data = _contents(path, required=required)
+    data = _contents(path, required)
     return None if data is None else parse(data, path)
 
 
@@ -44,13 +43,13 @@ def parse(data: bytes, path: str) -> dict[str, object]:
     return _parse_all(_decode(data, path), path)
 
 
-def _contents(path: str, *, required: bool) -> bytes | None:
+def _contents(path: str, required: str) -> bytes | None:
     try:
         # A FIFO must not block us.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
-            raise _unreadable(path, error, "check the path") from error
+            raise _unreadable(path, error, required) from error
         return None
     except OSError as error:
         hint = "check its permissions, or run as its owner" if isinstance(error, PermissionError) else None

@@ -235,7 +235,7 @@ def test_named_file_that_is_missing(machine: Machine, variable: str) -> None:
     machine.environment[variable] = f"{machine.root}/none.conf"
     with pytest.raises(ConfigurationError, match=r"none\.conf: No such file") as caught:
         machine.collect()
-    assert caught.value.hint
+    assert caught.value.hint == f"{variable} names this file"
 
 
 def test_relative_name_of_a_file(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,8 +539,8 @@ def test_files_of_this_machine_are_the_usual_ones() -> None:
         "/usr/share/containers/libpod.conf",
     ]
     assert sources.containers_conf_files(Account({}, 0))[:2] == [
-        ("/usr/share/containers/containers.conf", False),
-        ("/etc/containers/containers.conf", False),
+        ("/usr/share/containers/containers.conf", ""),
+        ("/etc/containers/containers.conf", ""),
     ]
     assert sources.libpod_conf_files(Account({"HOME": "/nowhere"}, 1000)) == [
         "/nowhere/.config/containers/libpod.conf"

@@ -162,7 +162,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert toml.read(path) is None
     assert toml.read(str(tmp_path / "no/x.conf")) is None
     with pytest.raises(ConfigurationError, match=r"x\.conf: No such file") as caught:
-        toml.read(path, required=True)
+        toml.read(path, required="a hint")
     assert caught.value.path == path
     assert caught.value.hint
 
