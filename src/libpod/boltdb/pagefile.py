@@ -172,29 +172,25 @@ class PageFile:
 
     def initialize(self) -> None:
         """Write the first state: an empty free list and an empty root bucket. For an empty file."""
-        self.page_size = size = max(PAGESIZE, SMALLEST_PAGE)
-        metas = (self._first_meta(slot) for slot in (0, 1))
-        empty = (PAGE_HEADER.pack(page, kind, 0, 0) for page, kind in ((2, FREELIST_PAGE), (3, LEAF_PAGE)))
-        parts = [*map(encode_meta, metas), *(page.ljust(size, b"\0") for page in empty)]
-        self.write(dict(enumerate(parts)))
+        try:
+            self.write(dict(enumerate(_first_pages())))
+        except FileError:
+            self.truncate(0)
+            raise
         failpoints.reach("boltdb.sync_data")
         self.sync()
 
-    def _first_meta(self, slot: int) -> Meta:
-        return Meta(
-            page_size=self.page_size,
-            root=3,
-            sequence=0,
-            freelist=2,
-            high_water=FIRST_PAGES,
-            txid=slot,
-            slot=slot,
-        )
-
     def is_blank(self) -> bool:
-        """Tell whether the file is empty, or is all zero: the machine failed while it was being made."""
+        """Tell whether the file is empty, or the machine failed while its first state was being written."""
         size = self.size()
-        return not size or (size == FIRST_PAGES * PAGESIZE and not any(self._read(0, size)))
+        if size != FIRST_PAGES * PAGESIZE:
+            return not size
+        data = self._read(0, size)
+        pages = [data[start : start + PAGESIZE] for start in range(0, size, PAGESIZE)]
+        first = _first_pages()
+        return pages != first and all(
+            page in (want, bytes(PAGESIZE)) for page, want in zip(pages, first, strict=True)
+        )
 
     def metas(self) -> list[Meta | str]:
         """Read both meta pages; for one that is not valid, what is wrong with it."""
@@ -218,3 +214,21 @@ class PageFile:
     def write_meta(self, meta: Meta) -> None:
         """Write *meta* to its meta page."""
         self._write([encode_meta(meta)], meta.slot)
+
+
+def _first_pages() -> list[bytes]:
+    """Return the pages of a new file."""
+    metas = [
+        Meta(
+            page_size=PAGESIZE,
+            root=3,
+            sequence=0,
+            freelist=2,
+            high_water=FIRST_PAGES,
+            txid=slot,
+            slot=slot,
+        )
+        for slot in (0, 1)
+    ]
+    empty = [PAGE_HEADER.pack(page, kind, 0, 0) for page, kind in ((2, FREELIST_PAGE), (3, LEAF_PAGE))]
+    return [*map(encode_meta, metas), *(page.ljust(PAGESIZE, b"\0") for page in empty)]

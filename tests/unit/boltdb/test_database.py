@@ -65,8 +65,38 @@ class TestNewFile:
         Database.open(path, create=False).close()
         assert stored(path) == {}
 
-    def test_file_whose_making_was_interrupted(self, path: Path) -> None:
-        path.write_bytes(b"\0" * (4 * PAGE))
+    @pytest.mark.parametrize("lost", [(0,), (3,), (0, 1), (1, 2, 3), (0, 1, 2, 3)])
+    def test_file_whose_making_was_interrupted(self, path: Path, lost: tuple[int, ...]) -> None:
+        Database.open(path).close()
+        whole = path.read_bytes()
+        for page in lost:
+            patch(path, page * PAGE, b"\0" * PAGE)
+        Database.open(path).close()
+        assert path.read_bytes() == whole
+
+    def test_smallest_file_with_data_is_not_made_anew(self, path: Path) -> None:
+        make(path, {b"b": {}})
+        with Database.open(path) as db, db.update() as tx:
+            require(tx.bucket(b"b")).put(b"k", b"v")
+        meta = newest_meta(path)
+        data = path.read_bytes()[: meta.high_water * PAGE]
+        for page in range(2, 4):
+            path.write_bytes((data[: page * PAGE] + b"\0" * PAGE)[: 4 * PAGE].ljust(4 * PAGE, b"\0"))
+            with pytest.raises(DatabaseCorrupt):
+                Database.open(path)
+
+    def test_failed_making_leaves_an_empty_file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        really = os.pwrite
+
+        def half(descriptor: int, buffers: list[bytes], offset: int) -> int:
+            really(descriptor, b"".join(buffers)[:PAGE], offset)
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "pwritev", half)
+            with pytest.raises(FileError, match="No space left"):
+                Database.open(path)
+        assert path.stat().st_size == 0
         Database.open(path).close()
         assert stored(path) == {}
 
