@@ -167,7 +167,7 @@ def _read_usual_files(settings: Settings) -> None:
 
 
 def containers_conf_files(account: Account) -> list[tuple[str, str]]:
-    """The containers.conf files of *account* in the order of reading, and a hint for each that must be there."""
+    """The containers.conf files of *account* in the order of reading, with a hint where one must exist."""
     main = [f"{VENDOR_CONFIG}/containers.conf", f"{SYSTEM_CONFIG}/containers.conf"]
     if account.rootless:
         main.append(account.config_file("containers.conf"))
