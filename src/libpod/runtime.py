@@ -28,7 +28,8 @@ class Runtime:
 
     *config* is what `RuntimeConfig.load` gives, which also is the default. *on_wait* gets a line for
     people when another process keeps us waiting, *warn* one for what is worth knowing and no error.
-    *exit_command* is run by conmon when a container has ended, with the container's ID appended.
+    *exit_command* gives, for the configuration in use, the command that conmon runs when a container has
+    ended; `container cleanup ID` is appended to it.
 
     A runtime is opened by `with`, by `open`, or by its first use. Opening it refreshes the store when
     this boot needs that, and raises RefreshRefused when a refresh could do harm; see
@@ -42,13 +43,13 @@ class Runtime:
         on_wait: Callable[[str], None] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
-        exit_command: Sequence[str] = (),
+        exit_command: Callable[[RuntimeConfig], Sequence[str]] = lambda _config: (),
     ) -> None:
         self._config = RuntimeConfig.load() if config is None else config
         self._on_wait = on_wait
         self._progress = progress
         self._warn = warn
-        self._exit_command = tuple(exit_command)
+        self._exit_command = exit_command
         self._state: State | None = None
         self._opening: Report | None = None
         self._stopped = False
@@ -152,7 +153,8 @@ class Runtime:
 
         state = self.state
         manager = numbers.open_manager(self._config, create=True)
-        return Engine(self._config, state, manager, exit_command=self._exit_command, warn=self._warn)
+        exit_command = self._exit_command(self._config)
+        return Engine(self._config, state, manager, exit_command=exit_command, warn=self._warn)
 
     # ------------------------------------------------------------ what is in the store
 

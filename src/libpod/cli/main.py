@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from libpod.cli import codes, options, output
-from libpod.errors import LibpodError
+from libpod.errors import LibpodError, OCIRuntimeNotFound, OCIRuntimePermissionDenied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,4 +61,6 @@ def _failed(error: Exception, what: str, hint: str | None, parsed: Namespace | N
     output.message(f"Error: {what}")
     if hint:
         output.message(f"hint: {hint}")
-    return codes.FAILED
+    if isinstance(error, OCIRuntimeNotFound):
+        return codes.NOT_FOUND
+    return codes.NOT_EXECUTABLE if isinstance(error, OCIRuntimePermissionDenied) else codes.FAILED

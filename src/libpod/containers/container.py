@@ -57,6 +57,13 @@ class Container:
         """The name that people use."""
         return self.record.name
 
+    @property
+    def has_terminal(self) -> bool:
+        """Whether its first process has a terminal."""
+        source = self.record.describe()
+        spec = jsonutil.get_object(self.record.config, "spec", {}, source=source)
+        return jsonutil.get_object(spec, "process", {}, source=source).get("terminal") is True
+
     # ------------------------------------------------------------ state
 
     def state(self) -> str:
@@ -302,6 +309,11 @@ class Container:
             root = jsonutil.get_str(self.record.config, "rootfs", "", source=self.record.describe())
             return root or self._engine.store.mount(self.id)
 
+    def mount_path(self) -> str:
+        """Where its root is mounted; empty if it is not."""
+        root = jsonutil.get_str(self.record.config, "rootfs", "", source=self.record.describe())
+        return root or self._engine.store.mount_path(self.id)
+
     def unmount(self, *, force: bool = False) -> None:
         """Give up a mount. InvalidState while it runs, unless others have mounted it too."""
         with self._locked():
@@ -341,6 +353,13 @@ class Container:
             if self.record.status in (RUNNING, PAUSED, STOPPING):
                 raise InvalidState(f"container {self.name} runs: it cannot be cleaned up")
             cleanup.take_down(self._engine, self.record)
+
+    def cleanup_session(self, identifier: str) -> None:
+        """Forget an exec session that has ended."""
+        from libpod.containers import execute
+
+        with self._locked():
+            execute.remove_session(self._engine, self.record, identifier)
 
     def remove(self, *, force: bool = False, timeout: float | None = None) -> None:
         """Remove it, with its storage and its lock.

@@ -1,0 +1,27 @@
+"""`libpod create`."""
+
+from __future__ import annotations
+
+from libpod.cli import codes, creation, output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    creation.configure(parser)
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Create a container and print its ID."""
+    from libpod.cli import run as running
+    from libpod.cli import runtimes
+
+    with runtimes.open_runtime(options) as runtime:
+        output.data(running.create(runtime, options).id)
+    return codes.DONE

@@ -1,0 +1,406 @@
+"""The flags of `create` and `run`, spelled as Podman spells them, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from libpod.errors import FileError, InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from libpod.cli.parser import Parser
+    from libpod.config.runtime import RuntimeConfig
+    from libpod.containers.create import CreateOptions
+    from libpod.oci.options import Namespaces, Resources, SpecOptions
+
+_REPEATED = (
+    ("-v", "--volume", "SOURCE:DESTINATION[:OPTIONS]", "mount a directory or a named volume"),
+    ("", "--mount", "type=TYPE,…", "mount a directory, a volume or a tmpfs"),
+    ("", "--tmpfs", "PATH[:OPTIONS]", "mount a tmpfs"),
+    ("-e", "--env", "NAME[=VALUE]", "set an environment variable, or take it over from ours"),
+    ("", "--env-file", "FILE", "read environment variables from a file"),
+    ("-l", "--label", "NAME[=VALUE]", "set a label"),
+    ("", "--annotation", "NAME=VALUE", "set an annotation of the OCI specification"),
+    ("", "--add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
+    ("", "--dns", "ADDRESS", "use this name server"),
+    ("", "--dns-search", "DOMAIN", "search this domain; . for none"),
+    ("", "--dns-option", "OPTION", "add an option to resolv.conf"),
+    ("", "--cap-add", "NAME", "add a capability; ALL for every one"),
+    ("", "--cap-drop", "NAME", "drop a capability; ALL for every one"),
+    ("", "--security-opt", "OPTION", "no-new-privileges, seccomp=…, apparmor=…, label=…, mask=…, unmask=…"),
+    ("", "--ulimit", "NAME=SOFT[:HARD]", "set a resource limit"),
+    ("", "--sysctl", "NAME=VALUE", "set a kernel parameter of the container's namespaces"),
+    ("", "--device", "HOST[:CONTAINER][:rwm]", "add a device"),
+    ("", "--group-add", "GROUP", "add a group"),
+    ("", "--log-opt", "NAME=VALUE", "path, max-size or tag of the log"),
+    ("", "--uidmap", "CONTAINER:HOST:SIZE", "map user IDs in a user namespace"),
+    ("", "--gidmap", "CONTAINER:HOST:SIZE", "map group IDs in a user namespace"),
+    ("", "--requires", "CONTAINER", "start this container first"),
+)
+_VALUES = (
+    ("", "--name", "NAME", "give it this name"),
+    ("-w", "--workdir", "PATH", "run the command in this directory"),
+    ("-u", "--user", "USER[:GROUP]", "run the command as this user"),
+    ("", "--hostname", "NAME", "the container's host name"),
+    ("-m", "--memory", "SIZE", "limit memory"),
+    ("", "--memory-reservation", "SIZE", "what memory is reclaimed down to when it is short"),
+    ("", "--memory-swap", "SIZE", "limit memory and swap together; -1 for no limit"),
+    ("", "--cpus", "NUMBER", "limit CPU time to that of so many CPUs"),
+    ("-c", "--cpu-shares", "NUMBER", "the weight beside other containers"),
+    ("", "--cpuset-cpus", "LIST", "run on these CPUs"),
+    ("", "--cpuset-mems", "LIST", "use memory of these nodes"),
+    ("", "--pids-limit", "NUMBER", "limit the number of processes; -1 for no limit"),
+    ("", "--oom-score-adj", "NUMBER", "how soon it is killed when memory is short"),
+    ("", "--entrypoint", "COMMAND", "replace the image's entry point; a command, or a JSON list"),
+    ("", "--cgroup-parent", "PATH", "the parent of its control group"),
+    ("", "--pid", "MODE", "the PID namespace: private, host, container:NAME, ns:PATH"),
+    ("", "--ipc", "MODE", "the IPC namespace: private, host, container:NAME, ns:PATH"),
+    ("", "--uts", "MODE", "the UTS namespace: private, host, container:NAME, ns:PATH"),
+    ("", "--userns", "MODE", "the user namespace: host, or private with --uidmap"),
+    ("", "--cgroupns", "MODE", "the cgroup namespace: host, private"),
+    ("", "--shm-size", "SIZE", "the size of /dev/shm"),
+    ("", "--stop-signal", "SIGNAL", "what stop sends"),
+    ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),
+    ("", "--log-driver", "NAME", "k8s-file, journald, none or passthrough"),
+    ("", "--conmon-pidfile", "FILE", "write the PID of conmon here"),
+    ("", "--cidfile", "FILE", "write the container's ID here"),
+    ("", "--umask", "MODE", "the umask of the command, octal"),
+)
+_SWITCHES = (
+    ("-i", "--interactive", "keep standard input open"),
+    ("-t", "--tty", "give it a terminal"),
+    ("", "--rm", "remove the container when it has ended"),
+    ("", "--privileged", "give it all rights on the host"),
+    ("", "--read-only", "make its root read-only"),
+    ("", "--rootfs", "the argument is a root directory, not an image"),
+)
+_LOG_SIZE_UNIT_HINT = "such as 10m"
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags, the image and the command."""
+    for short, name, metavar, text in _REPEATED:
+        _add(parser, short, name, metavar=metavar, help=text, action="append", default=[])
+    for short, name, metavar, text in _VALUES:
+        _add(parser, short, name, metavar=metavar, help=text)
+    for short, name, text in _SWITCHES:
+        _add(parser, short, name, help=text, action="store_true")
+    parser.add_argument(
+        "--network", "--net", metavar="MODE", help="the network: none, host, container:NAME, ns:PATH"
+    )
+    parser.add_argument("image", metavar="IMAGE", help="an image of the store, or with --rootfs a directory")
+    parser.add_argument(
+        "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
+    )
+
+
+def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
+    names = [short, name] if short else [name]
+    parser.add_argument(*names, **keywords)  # type: ignore[arg-type]
+
+
+def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
+    """What the flags ask for. Raises InvalidArgument, naming the flag, for what cannot be."""
+    from libpod.containers.create import DEFAULT_SHM_SIZE, DEFAULT_STOP_TIMEOUT, CreateOptions
+    from libpod.oci import units
+
+    log = _pairs("--log-opt", options.log_opt)
+    unknown = sorted(set(log) - {"path", "max-size", "tag"})
+    if unknown:
+        raise InvalidArgument(f"--log-opt {unknown[0]} is not supported", hint="path, max-size and tag are")
+    shm_size = units.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
+    timeout = _number("--stop-timeout", options.stop_timeout)
+    return CreateOptions(
+        image="" if options.rootfs else options.image,
+        rootfs=options.image if options.rootfs else "",
+        spec=_spec_options(options, config),
+        name=options.name or "",
+        labels=_pairs("--label", options.label),
+        stop_signal=units.signal_number(options.stop_signal) if options.stop_signal else None,
+        stop_timeout=DEFAULT_STOP_TIMEOUT if timeout is None else timeout,
+        shm_size=shm_size,
+        cgroup_parent=options.cgroup_parent or "",
+        log_driver=options.log_driver or "k8s-file",
+        log_path=os.path.abspath(log["path"]) if log.get("path") else "",
+        log_size=_decimal_size(log["max-size"]) if log.get("max-size") else 0,
+        log_tag=log.get("tag", ""),
+        conmon_pid_file=os.path.abspath(options.conmon_pidfile) if options.conmon_pidfile else "",
+        hosts=[_host(text) for text in options.add_host],
+        dns_servers=[_address(text) for text in options.dns],
+        dns_search=options.dns_search,
+        dns_options=options.dns_option,
+        dependencies=options.requires,
+        create_command=["libpod", *sys.argv[1:]],
+    )
+
+
+def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
+    from libpod.oci import units, volumes
+    from libpod.oci.options import SpecOptions
+
+    security = _security(options.security_opt)
+    limits = options.ulimit or list(config.default_ulimits)
+    uid_map, gid_map = _id_map("--uidmap", options.uidmap), _id_map("--gidmap", options.gidmap)
+    annotations = _pairs("--annotation", options.annotation)
+    if options.cidfile:
+        annotations["io.podman.annotations.cid-file"] = options.cidfile
+    return SpecOptions(
+        command=options.command,
+        entrypoint=_entrypoint(options.entrypoint),
+        environment=_environment(options),
+        working_directory=options.workdir or "",
+        user=options.user or "",
+        groups=options.group_add,
+        hostname=options.hostname or "",
+        terminal=options.tty,
+        stdin=options.interactive,
+        remove=options.rm,
+        privileged=options.privileged,
+        read_only=options.read_only,
+        add_capabilities=_words(options.cap_add),
+        drop_capabilities=_words(options.cap_drop),
+        default_capabilities=config.default_capabilities,
+        no_new_privileges="no-new-privileges" in security,
+        seccomp_profile=_last(security.get("seccomp")),
+        apparmor_profile=_last(security.get("apparmor")) or "",
+        label_options=security.get("label", []),
+        masked_paths=_paths(security.get("mask", [])),
+        unmasked_paths=_paths(security.get("unmask", [])),
+        limits=[units.limit(text) for text in limits],
+        sysctls=_pairs("--sysctl", options.sysctl, need_value=True),
+        default_sysctls=_pairs("default_sysctls", config.default_sysctls),
+        devices=options.device,
+        volumes=volumes.parse(options.volume, options.mount, options.tmpfs),
+        resources=_resources(options),
+        namespaces=_namespaces(options, mapped=bool(uid_map)),
+        annotations=annotations,
+        umask=_umask(options.umask),
+        uid_map=uid_map,
+        gid_map=gid_map,
+    )
+
+
+def _resources(options: Namespace) -> Resources:
+    from libpod.oci import units
+    from libpod.oci.options import Resources
+
+    def size(flag: str) -> int | None:
+        text = getattr(options, flag.replace("-", "_"))
+        return units.memory_size(text, flag) if text is not None else None
+
+    quota = units.cpu_quota(options.cpus) if options.cpus is not None else None
+    return Resources(
+        memory=size("memory"),
+        memory_reservation=size("memory-reservation"),
+        memory_swap=size("memory-swap"),
+        cpu_shares=_number("--cpu-shares", options.cpu_shares),
+        cpu_period=units.CPU_PERIOD if quota else None,
+        cpu_quota=quota or None,
+        cpuset_cpus=options.cpuset_cpus or "",
+        cpuset_mems=options.cpuset_mems or "",
+        pids_limit=_number("--pids-limit", options.pids_limit),
+        oom_score_adj=_number("--oom-score-adj", options.oom_score_adj),
+    )
+
+
+def _namespaces(options: Namespace, *, mapped: bool) -> Namespaces:
+    from libpod.oci.options import HOST, PRIVATE, Namespaces
+
+    user = options.userns or (PRIVATE if mapped else HOST)
+    if user not in (HOST, PRIVATE) or (user == PRIVATE) != mapped:
+        raise InvalidArgument(
+            f"--userns {user} is not supported"
+            if user not in (HOST, PRIVATE)
+            else f"--userns {user} and --uidmap",
+            hint="a user namespace is made by --uidmap and --gidmap",
+        )
+    return Namespaces(
+        pid=_mode("--pid", options.pid),
+        network=_network(options.network),
+        ipc=_mode("--ipc", options.ipc),
+        uts=_mode("--uts", options.uts),
+        user=user,
+        cgroup=_mode("--cgroupns", options.cgroupns) if options.cgroupns else HOST,
+    )
+
+
+def _mode(flag: str, text: str | None) -> str:
+    from libpod.oci.options import HOST, PRIVATE
+
+    if not text or text in (PRIVATE, "shareable"):
+        return PRIVATE
+    if text == HOST or (text.startswith(("container:", "ns:")) and text.partition(":")[2]):
+        return text
+    raise InvalidArgument(
+        f"{flag} {text!r} is not supported", hint="private, host, container:NAME or ns:PATH"
+    )
+
+
+def _network(text: str | None) -> str:
+    """`none`, which is a namespace of the container's own with nothing in it, is what there is by default."""
+    if text in (None, "none"):
+        return "private"
+    if text == "private":
+        raise InvalidArgument(
+            "--network private is not supported", hint="none, host, container:NAME or ns:PATH"
+        )
+    try:
+        return _mode("--network", text)
+    except InvalidArgument as error:
+        error.hint = "none, host, container:NAME or ns:PATH"
+        raise
+
+
+# ---------------------------------------------------------------- single flags
+
+
+def _environment(options: Namespace) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in options.env_file:
+        found.update(_environment_file(path))
+    for text in options.env:
+        _add_variable(found, text)
+    return found
+
+
+def _add_variable(found: dict[str, str], text: str) -> None:
+    """`NAME=value`, `NAME` for the value that we have, `NAME*` for all of ours that begin so."""
+    name, equals, value = text.partition("=")
+    if equals:
+        found[name] = value
+    elif name.endswith("*"):
+        found.update({ours: os.environ[ours] for ours in os.environ if ours.startswith(name[:-1])})
+    elif name in os.environ:
+        found[name] = os.environ[name]
+
+
+def _environment_file(path: str) -> dict[str, str]:
+    from libpod.host import files
+
+    found: dict[str, str] = {}
+    for line in files.read_text(path).splitlines():
+        text = line.lstrip()
+        if text and not text.startswith("#"):
+            _add_variable(found, text)
+    return found
+
+
+def _entrypoint(text: str | None) -> list[str] | None:
+    """A JSON list is taken as it is; anything else is one word. An empty text is no entry point at all."""
+    import json
+
+    if text is None:
+        return None
+    if text.startswith("["):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise InvalidArgument(f"--entrypoint {text!r} is not a JSON list: {error}") from error
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise InvalidArgument(f"--entrypoint {text!r} is not a JSON list of strings")
+        return value
+    return [text] if text else []
+
+
+def _security(texts: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        key, _, value = text.replace(":", "=", 1).partition("=") if "=" not in text else text.partition("=")
+        if key not in ("no-new-privileges", "seccomp", "apparmor", "label", "mask", "unmask"):
+            raise InvalidArgument(f"--security-opt {text!r} is not supported")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _paths(texts: Sequence[str]) -> list[str]:
+    return [path for text in texts for path in text.split(":") if path]
+
+
+def _last(texts: Sequence[str] | None) -> str | None:
+    return texts[-1] if texts else None
+
+
+def _words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in text.split(",") if word]
+
+
+def _pairs(flag: str, texts: Sequence[str], *, need_value: bool = False) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or (need_value and not equals):
+            raise InvalidArgument(f"{flag} {text!r} is not of the form NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _number(flag: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidArgument(f"{flag} {text!r} is not a whole number") from error
+
+
+def _decimal_size(text: str) -> int:
+    """Log sizes count thousands, as Podman's do: 1m is 1000000 bytes."""
+    factors = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9}
+    digits = text.rstrip("bBkKmMgG")
+    unit = text[len(digits) :].lower()
+    if not digits.isascii() or not digits.isdigit() or unit not in factors:
+        raise InvalidArgument(f"--log-opt max-size={text} is not a size", hint=_LOG_SIZE_UNIT_HINT)
+    return int(digits) * factors[unit]
+
+
+def _host(text: str) -> str:
+    name, colon, address = text.partition(":")
+    if not name or not colon:
+        raise InvalidArgument(f"--add-host {text!r} is not of the form NAME:ADDRESS")
+    _address(address)
+    return text
+
+
+def _address(text: str) -> str:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise InvalidArgument(f"{text!r} is not an IP address") from error
+    return text
+
+
+def _umask(text: str | None) -> str:
+    if text is None:
+        return "0022"
+    if not 1 <= len(text) <= 4 or text.strip("01234567"):
+        raise InvalidArgument(f"--umask {text!r} is not an octal mode", hint="such as 0022")
+    return text
+
+
+def _id_map(flag: str, texts: Sequence[str]) -> list[tuple[int, int, int]]:
+    found = []
+    for text in texts:
+        parts = text.split(":")
+        if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+            raise InvalidArgument(f"{flag} {text!r} is not of the form CONTAINER:HOST[:SIZE]")
+        found.append((int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 1))
+    return found
+
+
+def write_cid_file(path: str, identifier: str) -> None:
+    """Write a container's ID to a file that must not exist."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError as error:
+        raise InvalidArgument(f"--cidfile {path} exists", hint="remove it, or choose another name") from error
+    except OSError as error:
+        raise FileError("write container ID to", path, error) from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(identifier)

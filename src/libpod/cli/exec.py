@@ -1,0 +1,66 @@
+"""`libpod exec`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.execute import ExecSession
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("-d", "--detach", action="store_true", help="print the session's ID and go")
+    parser.add_argument("-i", "--interactive", action="store_true", help="connect our standard input")
+    parser.add_argument("-t", "--tty", action="store_true", help="give the command a terminal")
+    parser.add_argument(
+        "-e", "--env", metavar="NAME=VALUE", action="append", default=[], help="set a variable"
+    )
+    parser.add_argument("-u", "--user", metavar="USER[:GROUP]", default="", help="run it as this user")
+    parser.add_argument("-w", "--workdir", metavar="PATH", default="", help="run it in this directory")
+    parser.add_argument("--privileged", action="store_true", help="give it all capabilities")
+    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.add_argument(
+        "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
+    )
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Run the command; the exit status is its own, unless it is detached."""
+    from libpod.cli import codes, output, runtimes
+    from libpod.containers.execute import ExecOptions
+
+    wanted = ExecOptions(
+        command=tuple(options.command),
+        environment=tuple(options.env),
+        working_directory=options.workdir,
+        user=options.user,
+        terminal=options.tty,
+        stdin=options.interactive,
+        privileged=options.privileged,
+        detach=options.detach,
+    )
+    with runtimes.open_runtime(options) as runtime:
+        session = runtime.container(options.container).execute(wanted)
+        if options.detach:
+            output.data(session.id)
+            return codes.DONE
+        with session:
+            return _attached(session, options)
+
+
+def _attached(session: ExecSession, options: Namespace) -> int:
+    from libpod.cli import streams
+
+    assert session.connection is not None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(streams.raw_terminal(wanted=options.tty and options.interactive))
+        stack.enter_context(streams.window_size(session.control_pipe, wanted=options.tty))
+        streams.pump(session.connection, stdin=options.interactive)
+        return session.wait() & 0xFF

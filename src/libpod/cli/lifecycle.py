@@ -1,0 +1,263 @@
+"""`libpod start`, `stop`, `kill`, `pause`, `unpause`, `restart`, `wait`, `rm`, `mount`, `umount`, `init`."""
+
+from __future__ import annotations
+
+from libpod.cli import output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
+    from libpod.runtime import Runtime
+
+
+_ALL = "all containers that it can be done with"
+
+
+def _several(parser: Parser) -> None:
+    parser.add_argument("container", metavar="CONTAINER", nargs="*", help="a name, an ID, or its beginning")
+
+
+def _several_or_all(parser: Parser) -> None:
+    _several(parser)
+    parser.add_argument("-a", "--all", action="store_true", help=_ALL)
+
+
+def _verb(
+    act: Callable[[Namespace], Callable[[Container], None]], *states: str
+) -> Callable[[Namespace], int]:
+    """A verb that does the same with each container; `--all` means those in one of *states*."""
+
+    def run(options: Namespace) -> int:
+        from libpod.cli import runtimes
+
+        with runtimes.open_runtime(options) as runtime:
+            return runtimes.for_each(runtime, runtimes.names(runtime, options, states), act(options))
+
+    return run
+
+
+def _seconds(options: Namespace) -> float | None:
+    return None if options.time is None else float(options.time)
+
+
+def configure_start(parser: Parser) -> None:
+    """Add the arguments of `start`. `-a` is `--attach` here, as it is with Podman."""
+    _several(parser)
+    parser.add_argument("--all", action="store_true", help=_ALL)
+    parser.add_argument(
+        "-a", "--attach", action="store_true", help="connect to its output, and end as it ends"
+    )
+    parser.add_argument("-i", "--interactive", action="store_true", help="connect our standard input, too")
+    parser.runs(_start)
+
+
+def _start(options: Namespace) -> int:
+    from libpod.cli import runtimes
+    from libpod.errors import InvalidArgument
+
+    with runtimes.open_runtime(options) as runtime:
+        wanted = runtimes.names(runtime, options, ("created", "exited", "stopped"))
+        if not options.attach and not options.interactive:
+            return runtimes.for_each(runtime, wanted, lambda container: container.start())
+        if len(wanted) != 1:
+            raise InvalidArgument("only one container can be started attached")
+        from libpod.cli import run
+
+        container = runtime.container(wanted[0])
+        return run.attached(runtime, container, stdin=options.interactive, terminal=container.has_terminal)
+
+
+def configure_init(parser: Parser) -> None:
+    """Add the arguments of `init`."""
+    _several_or_all(parser)
+    parser.runs(_verb(lambda _options: lambda container: container.init(), "created", "exited"))
+
+
+def _add_time(parser: Parser) -> None:
+    parser.add_argument(
+        "-t", "--time", metavar="SECONDS", type=int, help="how long to wait before it is killed"
+    )
+
+
+def configure_stop(parser: Parser) -> None:
+    """Add the arguments of `stop`."""
+    _several_or_all(parser)
+    _add_time(parser)
+    parser.add_argument(
+        "-i", "--ignore", action="store_true", help="containers that do not exist are no error"
+    )
+    parser.runs(_stop)
+
+
+def _stop(options: Namespace) -> int:
+    from libpod.cli import runtimes
+    from libpod.errors import ContainerStopped
+
+    def stop(container: Container) -> None:
+        try:
+            container.stop(_seconds(options))
+        except ContainerStopped:
+            # What was asked for is so.
+            return
+
+    with runtimes.open_runtime(options) as runtime:
+        wanted = runtimes.names(runtime, options, ("running",))
+        if options.ignore:
+            wanted = [name for name in wanted if _exists(runtime, name)]
+        return runtimes.for_each(runtime, wanted, stop)
+
+
+def configure_kill(parser: Parser) -> None:
+    """Add the arguments of `kill`."""
+    _several_or_all(parser)
+    parser.add_argument("-s", "--signal", metavar="SIGNAL", default="KILL", help="a name or a number (KILL)")
+    parser.runs(_verb(_kill, "running"))
+
+
+def _kill(options: Namespace) -> Callable[[Container], None]:
+    from libpod.oci import units
+
+    number = units.signal_number(options.signal)
+    return lambda container: container.kill(number)
+
+
+def configure_pause(parser: Parser) -> None:
+    """Add the arguments of `pause`."""
+    _several_or_all(parser)
+    parser.runs(_verb(lambda _options: lambda container: container.pause(), "running"))
+
+
+def configure_unpause(parser: Parser) -> None:
+    """Add the arguments of `unpause`."""
+    _several_or_all(parser)
+    parser.runs(_verb(lambda _options: lambda container: container.unpause(), "paused"))
+
+
+def configure_restart(parser: Parser) -> None:
+    """Add the arguments of `restart`."""
+    _several_or_all(parser)
+    _add_time(parser)
+    parser.runs(_verb(lambda options: lambda container: container.restart(_seconds(options))))
+
+
+def configure_rm(parser: Parser) -> None:
+    """Add the arguments of `rm`."""
+    _several_or_all(parser)
+    _add_time(parser)
+    parser.add_argument("-f", "--force", action="store_true", help="stop it first if it runs")
+    parser.add_argument(
+        "-i", "--ignore", action="store_true", help="containers that do not exist are no error"
+    )
+    parser.runs(_rm)
+
+
+def _rm(options: Namespace) -> int:
+    from libpod.cli import runtimes
+
+    with runtimes.open_runtime(options) as runtime:
+        wanted = runtimes.names(runtime, options)
+        if options.ignore or options.force:
+            wanted = [name for name in wanted if _exists(runtime, name)]
+        return runtimes.for_each(
+            runtime,
+            wanted,
+            lambda container: container.remove(force=options.force, timeout=_seconds(options)),
+        )
+
+
+def _exists(runtime: Runtime, name: str) -> bool:
+    from libpod.errors import NoSuchContainer
+
+    try:
+        runtime.state.lookup_container_id(name)
+    except NoSuchContainer:
+        return False
+    return True
+
+
+def configure_wait(parser: Parser) -> None:
+    """Add the arguments of `wait`."""
+    _several(parser)
+    parser.runs(_wait)
+
+
+def _wait(options: Namespace) -> int:
+    from libpod.cli import runtimes
+
+    def wait(container: Container) -> None:
+        output.data(str(container.wait()))
+
+    with runtimes.open_runtime(options) as runtime:
+        return runtimes.for_each(runtime, runtimes.names(runtime, options), wait, echo=False)
+
+
+def configure_mount(parser: Parser) -> None:
+    """Add the arguments of `mount`."""
+    _several_or_all(parser)
+    parser.runs(_mount)
+
+
+def _mount(options: Namespace) -> int:
+    from libpod.cli import runtimes
+
+    def mount(container: Container) -> None:
+        path = container.mount()
+        output.data(path if len(wanted) == 1 else f"{container.id} {path}")
+
+    with runtimes.open_runtime(options) as runtime:
+        if not options.container and not options.all:
+            return _print_mounts(runtime)
+        wanted = runtimes.names(runtime, options)
+        return runtimes.for_each(runtime, wanted, mount, echo=False)
+
+
+def _print_mounts(runtime: Runtime) -> int:
+    for container in runtime.containers():
+        path = container.mount_path()
+        if path:
+            output.data(f"{container.id[:12]}  {path}")
+    return 0
+
+
+def configure_umount(parser: Parser) -> None:
+    """Add the arguments of `umount`."""
+    _several_or_all(parser)
+    parser.add_argument("-f", "--force", action="store_true", help="whoever else has it mounted")
+    parser.runs(_verb(lambda options: lambda container: container.unmount(force=options.force)))
+
+
+def configure_cleanup(parser: Parser) -> None:
+    """Add the arguments of `container cleanup`."""
+    _several_or_all(parser)
+    parser.add_argument("--rm", action="store_true", help="remove it as well")
+    parser.add_argument(
+        "--exec", metavar="SESSION", dest="session", help="clean up after this exec session only"
+    )
+    parser.runs(_cleanup)
+
+
+def _cleanup(options: Namespace) -> int:
+    from libpod.cli import runtimes
+    from libpod.errors import NoSuchContainer
+
+    def clean_up(container: Container) -> None:
+        try:
+            if options.session:
+                container.cleanup_session(options.session)
+                return
+            container.cleanup()
+            if options.rm:
+                container.remove()
+        except NoSuchContainer:
+            # Somebody else was quicker.
+            return
+
+    with runtimes.open_runtime(options) as runtime:
+        wanted = runtimes.names(runtime, options, ("exited", "stopped", "created"))
+        if options.rm:
+            wanted = [name for name in wanted if _exists(runtime, name)]
+        return runtimes.for_each(runtime, wanted, clean_up)

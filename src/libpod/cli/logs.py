@@ -1,0 +1,52 @@
+"""`libpod logs`."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+    from libpod.oci.logs import LogLine
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the container ends")
+    parser.add_argument("-t", "--timestamps", action="store_true", help="put the time before each line")
+    parser.add_argument("--tail", metavar="LINES", type=int, default=-1, help="only the last lines (-1: all)")
+    parser.add_argument(
+        "--since", metavar="TIME", help="not older than this: a time, or a duration such as 10m"
+    )
+    parser.add_argument("--until", metavar="TIME", help="not newer than this")
+    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Print the output: what the container wrote to stderr goes to ours."""
+    from libpod.cli import codes, runtimes
+    from libpod.oci.logs import Selection, parse_time
+
+    selection = Selection(
+        tail=options.tail,
+        since=parse_time(options.since) if options.since else None,
+        until=parse_time(options.until) if options.until else None,
+    )
+    with runtimes.open_runtime(options) as runtime:
+        try:
+            for line in runtime.container(options.container).logs(selection, follow=options.follow):
+                _write(line, timestamps=options.timestamps)
+        except BrokenPipeError:
+            # The reader has seen enough.
+            return codes.DONE
+    return codes.DONE
+
+
+def _write(line: LogLine, *, timestamps: bool) -> None:
+    view = memoryview(f"{line.time} ".encode() + line.output() if timestamps else line.output())
+    descriptor = 2 if line.stream == "stderr" else 1
+    while view:
+        view = view[os.write(descriptor, view) :]

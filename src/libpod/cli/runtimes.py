@@ -1,0 +1,86 @@
+"""A runtime for the verbs that change something, and one operation on many containers."""
+
+from __future__ import annotations
+
+import sys
+
+from libpod.cli import codes, output, stores
+from libpod.cli import options as global_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Sequence
+
+    from libpod.config.runtime import RuntimeConfig
+    from libpod.containers.container import Container
+    from libpod.runtime import Runtime
+
+
+def open_runtime(options: Namespace) -> Runtime:
+    """The runtime that the global flags name, opened; a context manager."""
+    from libpod.config.runtime import RuntimeConfig
+    from libpod.runtime import Runtime
+
+    config = RuntimeConfig.from_settings(stores.collect(options))
+    warn = output.warning if global_options.wants_warnings(options) else _silent
+    runtime = Runtime(config, on_wait=output.message, warn=warn, exit_command=exit_command)
+    runtime.open()
+    return runtime
+
+
+def _silent(_text: str) -> None:
+    return
+
+
+def exit_command(config: RuntimeConfig) -> list[str]:
+    """What conmon runs when a container has ended: this program, on this very store."""
+    words = [sys.executable, "-m", "libpod", "--root", config.graph_root, "--runroot", config.run_root]
+    words += ["--tmpdir", config.tmp_dir, "--cgroup-manager", config.cgroup_manager]
+    words += ["--runtime", config.find_runtime(), "--log-level", "error"]
+    if config.graph_driver_name:
+        words += ["--storage-driver", config.graph_driver_name]
+    for option in config.graph_driver_options:
+        words += ["--storage-opt", option]
+    return words
+
+
+def for_each(
+    runtime: Runtime, containers: Sequence[str], act: Callable[[Container], None], *, echo: bool = True
+) -> int:
+    """Do something with each container, printing each name that it was done with.
+
+    An error of one does not keep the others from their turn; the exit status is then 125.
+    """
+    from libpod.errors import LibpodError
+
+    failed = False
+    for name in containers:
+        try:
+            act(runtime.container(name))
+        except LibpodError as error:
+            output.message(f"Error: {error.message}")
+            if error.hint:
+                output.message(f"hint: {error.hint}")
+            failed = True
+        else:
+            if echo:
+                output.data(name)
+    return codes.FAILED if failed else codes.DONE
+
+
+def names(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
+    """The containers that were named; with `--all` every one, or every one in one of *states*."""
+    from libpod.errors import InvalidArgument
+
+    given: list[str] = options.container
+    if getattr(options, "all", False):
+        if given:
+            raise InvalidArgument("give either containers or --all, not both")
+        from libpod.containers import status
+
+        found = runtime.containers()
+        return [c.id for c in found if not states or status.status_name(c.record.status) in states]
+    if not given:
+        raise InvalidArgument("give at least one container", hint=f"see '{options.prog} --help'")
+    return given
