@@ -123,9 +123,6 @@ def _split_arguments(raw: bytes) -> list[str]:
     return [os.fsdecode(part) for part in raw.split(b"\0")[:-1]] if raw else []
 
 
-# ---------------------------------------------------------------- mounts
-
-
 def is_alive(pid: int) -> bool:
     """Whether a process has this ID and is not a zombie (proc(5), the state in /proc/PID/stat)."""
     try:
@@ -157,6 +154,9 @@ def _children(pid: int) -> list[int]:
     return [int(number) for line in lists for number in line.split()]
 
 
+# ---------------------------------------------------------------- mounts
+
+
 class Mount(NamedTuple):
     """One line of /proc/self/mountinfo."""
 
@@ -176,15 +176,15 @@ class Mount(NamedTuple):
     super_options: frozenset[str]
 
 
-def mounts() -> list[Mount]:
-    """The mounts of our mount namespace, in the order they were made."""
-    data = files.read_bytes(MOUNT_TABLE_FILE)
+def mounts(table: str | None = None) -> list[Mount]:
+    """The mounts of our mount namespace, in the order they were made; or of another *table* in /proc."""
+    data = files.read_bytes(table or MOUNT_TABLE_FILE)
     return [_parse_mount(line) for line in data.splitlines()]
 
 
-def mount_points() -> set[str]:
-    """The paths that something is mounted on in our mount namespace."""
-    return {mount.mount_point for mount in mounts()}
+def mount_points(table: str | None = None) -> set[str]:
+    """The paths that something is mounted on in that mount namespace."""
+    return {mount.mount_point for mount in mounts(table)}
 
 
 def _parse_mount(line: bytes) -> Mount:

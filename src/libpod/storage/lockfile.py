@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 
-from libpod.errors import FileError
+from libpod.errors import FileError, LockTimeout
 from libpod.host import files
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE_MODE = 0o644
 TOKEN_SIZE = 64
+_POLL_SECONDS = 0.02
 
 
 class HeldLock:
@@ -53,26 +54,52 @@ class LockFile:
         self.path = path
 
     @contextlib.contextmanager
-    def hold(self, *, exclusive: bool) -> Iterator[HeldLock]:
-        """Hold the lock, waiting for it as long as it takes; raises FileError where it cannot be opened."""
+    def hold(self, *, exclusive: bool, timeout: float | None = None) -> Iterator[HeldLock]:
+        """Hold the lock, waiting for it at most *timeout* seconds (None: as long as it takes).
+
+        FileError where it cannot be opened, LockTimeout with the holder where it was not free in time.
+        """
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(self.path, flags, LOCK_FILE_MODE)
         except OSError as error:
             raise FileError("open lock file", self.path, error) from error
         try:
-            files.record_lock(descriptor, exclusive=exclusive)
+            _lock(self.path, descriptor, exclusive=exclusive, timeout=timeout)
             yield HeldLock(self.path, descriptor, exclusive=exclusive)
         finally:
             os.close(descriptor)
 
-    def write(self) -> contextlib.AbstractContextManager[HeldLock]:
+    def write(self, *, timeout: float | None = None) -> contextlib.AbstractContextManager[HeldLock]:
         """Hold the lock for changing what it protects."""
-        return self.hold(exclusive=True)
+        return self.hold(exclusive=True, timeout=timeout)
 
     def read(self) -> contextlib.AbstractContextManager[HeldLock]:
         """Hold the lock for reading what it protects."""
         return self.hold(exclusive=False)
+
+
+def _lock(path: str, descriptor: int, *, exclusive: bool, timeout: float | None) -> None:
+    if timeout is None:
+        files.record_lock(descriptor, exclusive=exclusive)
+        return
+    end = time.monotonic() + timeout
+    while not files.record_lock(descriptor, exclusive=exclusive, wait=False):
+        if time.monotonic() >= end:
+            raise _timeout_error(path, descriptor, timeout)
+        time.sleep(_POLL_SECONDS)
+
+
+def _timeout_error(path: str, descriptor: int, timeout: float) -> LockTimeout:
+    from libpod.host import proc
+
+    process = files.record_lock_holder(descriptor)
+    holder = None if process is None else proc.describe_process(process)
+    return LockTimeout(
+        f"{path} is not free after {timeout:g} seconds"
+        + (f"; it is held by process {holder}" if holder else ""),
+        holder=holder,
+    )
 
 
 def _new_token() -> bytes:
