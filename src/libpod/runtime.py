@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from libpod.containers.engine import Engine
     from libpod.state.protocol import State
     from libpod.state.records import BrokenRecord, PodRecord
-    from libpod.storage.store import Layer
+    from libpod.storage.objects import Layer
 
 FORCED_STOP_SECONDS = 10.0
 

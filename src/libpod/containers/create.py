@@ -13,7 +13,7 @@ from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExis
 from libpod.oci import spec
 from libpod.oci.options import HOST, SpecOptions
 from libpod.state.records import ContainerRecord
-from libpod.storage.store import now
+from libpod.storage.objects import now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def _initialize(engine: Engine, record: ContainerRecord) -> None:
 
 def start(engine: Engine, record: ContainerRecord) -> None:
     """Let a created container run."""
-    from libpod.storage.store import now
+    from libpod.storage.objects import now
 
     try:
         engine.runtime.start(record.id)

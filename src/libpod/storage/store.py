@@ -22,8 +22,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import time
-from typing import NamedTuple
 
 from libpod.errors import (
     ContainerExists,
@@ -33,13 +31,13 @@ from libpod.errors import (
     LibpodError,
     NoSuchContainer,
     NoSuchImage,
-    NoSuchObject,
     RuntimeStopped,
 )
 from libpod.host import files, jsonutil, tree
-from libpod.storage import bigdata, driver, options, records
+from libpod.storage import bigdata, driver, objects, options, records
 from libpod.storage.images import ImageRecord, normalize
 from libpod.storage.lockfile import LockFile
+from libpod.storage.objects import NoSuchLayer
 from libpod.storage.records import RecordFile, identifier
 
 TYPE_CHECKING = False
@@ -47,46 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from libpod.storage.lockfile import HeldLock
+    from libpod.storage.objects import Layer, StorageContainer
     from libpod.storage.records import Record
 
 DIRECTORY_MODE = 0o700
-
-
-class NoSuchLayer(NoSuchObject):
-    """No layer has this name or ID."""
-
-    kind = "layer"
-
-
-class Layer(NamedTuple):
-    """A layer as `Store.layers` shows it. Sizes are in bytes, -1 where they are not recorded."""
-
-    id: str
-    names: tuple[str, ...]
-    parent: str
-    created: str
-    difference_digest: str
-    size: int
-    incomplete: bool
-    mount_point: str
-    mount_count: int
-
-
-class StorageContainer(NamedTuple):
-    """A container of the store: a read-write layer with names, and two directories for the engine."""
-
-    id: str
-    names: tuple[str, ...]
-    image_id: str
-    layer_id: str
-    metadata: str
-    created: str
-    flags: Mapping[str, object]
-
-    @property
-    def volatile(self) -> bool:
-        """Whether its tree need not survive a crash."""
-        return self.flags.get("Volatile") is True
 
 
 class Store:
@@ -129,7 +91,9 @@ class Store:
         """All layers, with what is mounted."""
         with self._reading(self._layers), self._reading(self._mounts):
             mounts = {identifier(record): record for record in self._mounts.records}
-            return [_layer(record, mounts.get(identifier(record), {})) for record in self._layers.records]
+            return [
+                objects.layer(record, mounts.get(identifier(record), {})) for record in self._layers.records
+            ]
 
     def images(self) -> list[ImageRecord]:
         """All images."""
@@ -181,12 +145,12 @@ class Store:
     def containers(self) -> list[StorageContainer]:
         """All containers of the store, those of other programs included."""
         with self._reading(self._containers):
-            return [_container(record) for record in self._containers.records]
+            return [objects.container(record) for record in self._containers.records]
 
     def container(self, name: str) -> StorageContainer:
         """The container with this ID, name, layer ID or unique beginning of an ID; else NoSuchContainer."""
         with self._reading(self._containers):
-            return _container(self._find_container(name))
+            return objects.container(self._find_container(name))
 
     def _find_container(self, name: str) -> Record:
         if self._containers.get(name) is None:
@@ -220,7 +184,9 @@ class Store:
             self._refuse_taken(container_id, names)
             parent = self._top_layer(image_id)
             layer = self._create_layer(held, parent, layer_names)
-            record = _container_record(container_id, names, image_id or "", layer, metadata, flags or {})
+            record = objects.container_record(
+                container_id, names, image_id or "", layer, metadata, flags or {}
+            )
             try:
                 for directory in (
                     self.container_directory(container_id),
@@ -238,7 +204,7 @@ class Store:
                     self._remove_directories(container_id)
                 self._delete_layer(held, layer)
                 raise
-        return _container(record)
+        return objects.container(record)
 
     def _refuse_taken(self, container_id: str, names: Sequence[str]) -> None:
         for name in (container_id, *names):
@@ -269,7 +235,7 @@ class Store:
             records.take_names(self._layers.records, set(names), layer_id)
         if parent is not None:
             record["parent"] = parent
-        record["created"] = now()
+        record["created"] = objects.now()
         records.set_incomplete(record, incomplete=True)
         self._layers.add(record)
         try:
@@ -474,7 +440,7 @@ class Store:
         if any(record.get("layer") == layer_id for record in self._containers.records):
             return True
         return any(
-            record.get("layer") == layer_id or layer_id in _texts(record.get("mapped-layers"))
+            record.get("layer") == layer_id or layer_id in objects.texts(record.get("mapped-layers"))
             for record in self._images.records
         )
 
@@ -572,60 +538,3 @@ class Store:
 def _record_file(directory: str, name: str, *, durable: bool = True, last: bool = False) -> RecordFile:
     lock = LockFile(os.path.join(directory, f"{name}.lock"))
     return RecordFile(os.path.join(directory, f"{name}.json"), lock, durable=durable, last=last)
-
-
-def now() -> str:
-    """The time as Go's encoder writes it: RFC 3339 in UTC, nanoseconds without trailing zeros."""
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
-
-
-def _layer(record: Record, mount: Record) -> Layer:
-    size = record.get("diff-size")
-    return Layer(
-        id=identifier(record),
-        names=tuple(records.names(record)),
-        parent=records.text(record, "parent"),
-        created=records.text(record, "created"),
-        difference_digest=records.text(record, "diff-digest"),
-        size=size if isinstance(size, int) else -1,
-        incomplete=records.is_incomplete(record),
-        mount_point=records.text(mount, "path"),
-        mount_count=records.number(mount, "count"),
-    )
-
-
-def _container(record: Record) -> StorageContainer:
-    return StorageContainer(
-        id=identifier(record),
-        names=tuple(records.names(record)),
-        image_id=records.text(record, "image"),
-        layer_id=records.text(record, "layer"),
-        metadata=records.text(record, "metadata"),
-        created=records.text(record, "created"),
-        flags=records.flags(record),
-    )
-
-
-def _container_record(
-    container_id: str,
-    names: Sequence[str],
-    image_id: str,
-    layer_id: str,
-    metadata: str,
-    flags: Mapping[str, object],
-) -> Record:
-    return {
-        "id": container_id,
-        "names": list(names),
-        "image": image_id,
-        "layer": layer_id,
-        "metadata": metadata,
-        "created": now(),
-        "flags": {"MountLabel": "", "ProcessLabel": "", **flags},
-    }
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
