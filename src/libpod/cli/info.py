@@ -43,7 +43,7 @@ def text(section: dict[str, object]) -> Iterator[str]:
 
 
 def _entry(name: str, value: object, depth: int) -> Iterator[str]:
-    start = f"{_INDENT * depth}{name}:"
+    start = f"{_INDENT * depth}{output.printable(name)}:"
     if isinstance(value, dict) and value:
         yield start
         for inner, member in value.items():

@@ -30,9 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parsed: Namespace | None = None
     try:
-        from libpod.cli import parser
-
-        parsed = parser.parse(given)
+        parsed = _parse(options.split(given))
         if parsed.missing_verb:
             return _no_verb(parsed.missing_verb)
         status: int = parsed.run(parsed)
@@ -45,6 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"unexpected {type(error).__name__}: {error}"
         return _failed(error, what, "run it again with --log-level=debug and report what it prints", parsed)
     return status
+
+
+def _parse(given: options.Given) -> Namespace:
+    if given.verb == "refresh" and not given.rest:
+        from libpod.cli import refresh
+
+        # What every boot runs: to import the parser would take longer than all else that it does.
+        return refresh.plain(given)
+    from libpod.cli import parser
+
+    return parser.parse(given)
 
 
 def _no_verb(parser: Parser) -> int:

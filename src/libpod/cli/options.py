@@ -81,27 +81,61 @@ FLAGS: Final = (
     CONFIG,
     LOG_LEVEL,
 )
-_WITHOUT_VALUE: Final = frozenset(("-h", "--help", "--version"))
-_KNOWN: Final = _WITHOUT_VALUE.union(flag.name for flag in FLAGS)
+_BY_NAME: Final = {flag.name: flag for flag in FLAGS}
+HELP: Final = ("-h", "--help")
+VERSION: Final = "--version"
 
 
-def find_verb(arguments: Sequence[str]) -> str | None:
-    """The first of *arguments* that is neither a global flag nor the value of one, or None.
+class Given:
+    """A command line: the *values* of the global flags by their attributes, the *verb*, and the *rest*.
 
-    Raises InvalidArgument for an unknown flag: whether the next argument is its value cannot be told.
+    `--help` and `--version` are verbs here.
     """
-    waiting = iter(arguments)
-    for argument in waiting:
-        if not argument.startswith("-"):
-            return argument
-        name, has_value, _ = argument.partition("=")
-        if name not in _KNOWN:
-            raise InvalidArgument(f"unknown flag: {name}", hint="see 'libpod --help'")
-        if name in _WITHOUT_VALUE:
-            return None
+
+    __slots__ = ("rest", "values", "verb")
+
+    def __init__(self, values: dict[str, object], verb: str | None, rest: Sequence[str]) -> None:
+        self.values = values
+        self.verb = verb
+        self.rest = rest
+
+
+def split(arguments: Sequence[str]) -> Given:
+    """Read the global flags in *arguments*. InvalidArgument for an unknown one or a wrong value."""
+    values: dict[str, object] = {flag.destination: None for flag in FLAGS}
+    position = 0
+    while position < len(arguments):
+        name, has_value, value = arguments[position].partition("=")
+        position += 1
+        flag = _BY_NAME.get(name)
+        if flag is None:
+            if name.startswith("-") and name not in (*HELP, VERSION):
+                raise _wrong(f"unknown flag: {name}")
+            return Given(values, arguments[position - 1], arguments[position:])
         if not has_value:
-            next(waiting, None)
-    return None
+            if position == len(arguments):
+                raise _wrong(f"flag needs an argument: {name}")
+            value = arguments[position]
+            position += 1
+        _store(values, flag, value)
+    return Given(values, None, ())
+
+
+def _store(values: dict[str, object], flag: Flag, value: str) -> None:
+    if not value:
+        raise _wrong(f"flag {flag.name} must not be empty")
+    if flag.choices and value not in flag.choices:
+        raise _wrong(
+            f"flag {flag.name} must be {', '.join(flag.choices[:-1])} or {flag.choices[-1]}, not {value}"
+        )
+    before = values[flag.destination]
+    values[flag.destination] = (
+        [*(before if isinstance(before, list) else ()), value] if flag.repeated else value
+    )
+
+
+def _wrong(message: str) -> InvalidArgument:
+    return InvalidArgument(message, hint="see 'libpod --help'")
 
 
 def overrides(options: Namespace) -> dict[str, object]:

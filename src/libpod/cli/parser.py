@@ -12,7 +12,7 @@ from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import NoReturn
 
     Run = Callable[[argparse.Namespace], int]
@@ -80,24 +80,22 @@ def _add_flag(parser: Parser, flag: global_options.Flag) -> None:
         dest=flag.destination,
         metavar=flag.metavar,
         help=flag.help,
-        type=_not_empty,
         choices=flag.choices or None,
         action="append" if flag.repeated else "store",
     )
 
 
-def _not_empty(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
+def parse(given: global_options.Given) -> argparse.Namespace:
+    """Parse what follows the global flags. Raises InvalidArgument that names what is wrong.
 
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse *arguments*. Raises InvalidArgument that names what is wrong, and SystemExit after `--help`."""
-    verb = global_options.find_verb(arguments)
-    if verb is not None and verb not in verbs.VERBS:
-        raise InvalidArgument(f"unrecognized command 'libpod {verb}'", hint="see 'libpod --help'")
-    parsed, rest = make_parser(verb).parse_known_args(arguments)
+    `--help` and `--version` print and raise SystemExit.
+    """
+    if given.verb is None or given.verb in (*global_options.HELP, global_options.VERSION):
+        return make_parser().parse_args([given.verb] if given.verb else [])
+    if given.verb not in verbs.VERBS:
+        raise InvalidArgument(f"unrecognized command 'libpod {given.verb}'", hint="see 'libpod --help'")
+    parsed = argparse.Namespace(**given.values)
+    parsed, rest = make_parser(given.verb).parse_known_args([given.verb, *given.rest], parsed)
     if rest:
         raise _unknown(rest[0], parsed)
     return parsed

@@ -12,13 +12,35 @@ from libpod.cli import codes, output, stores
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from typing import Any
 
     from libpod.boot.marker import BootRecord
+    from libpod.cli.options import Given
     from libpod.cli.parser import Parser
     from libpod.config.sources import Settings
 
 # The reason of `libpod.boot.decide` for the same, whose import would take longer than all that this run does.
 DONE = "this boot is done: alive file and last refresh have this boot's ID"
+
+
+class _Plain:
+    """The attributes of a Namespace."""
+
+
+def plain(given: Given) -> Namespace:
+    """What the parser makes of this verb without arguments, but without the parser."""
+    parsed: Any = _Plain()
+    vars(parsed).update(
+        given.values,
+        dry_run=False,
+        last=False,
+        format=None,
+        missing_verb=None,
+        prog="libpod refresh",
+        run=run,
+    )
+    found: Namespace = parsed
+    return found
 
 
 def configure(parser: Parser) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
 
-from libpod.cli import options, parser, verbs
+from libpod.cli import options, parser, refresh, verbs
 from libpod.cli.main import make_parser
 from libpod.errors import InvalidArgument
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse a command line."""
+    return parser.parse(options.split(arguments))
 
 
 @pytest.mark.parametrize(
@@ -34,13 +40,17 @@ from libpod.errors import InvalidArgument
         (["pod", "nosuch"], "unrecognized command 'libpod pod nosuch'", "see 'libpod pod --help'"),
         (["pod", "inspect"], "the following arguments are required: POD", "see 'libpod pod inspect --help'"),
         (["db", "nosuch"], "unrecognized command 'libpod db nosuch'", "see 'libpod db --help'"),
-        (["--root"], "argument --root: expected one argument", "see 'libpod --help'"),
-        (["--root", "", "ps"], "argument --root: must not be empty", "see 'libpod --help'"),
-        (["--root=", "ps"], "argument --root: must not be empty", "see 'libpod --help'"),
-        (["--db-backend", "mysql", "ps"], "argument --db-backend: invalid choice: 'mysql'", "see 'libpod"),
+        (["--root"], "flag needs an argument: --root", "see 'libpod --help'"),
+        (["--root", "", "ps"], "flag --root must not be empty", "see 'libpod --help'"),
+        (["--root=", "ps"], "flag --root must not be empty", "see 'libpod --help'"),
+        (
+            ["--db-backend", "mysql", "ps"],
+            "flag --db-backend must be boltdb, sqlite or memory, not mysql",
+            "see 'libpod --help'",
+        ),
         (
             ["--log-level", "loud", "ps"],
-            "argument --log-level: invalid choice: 'loud'",
+            "flag --log-level must be trace, debug, info, ",
             "see 'libpod --help'",
         ),
         (["completion", "tcsh"], "argument shell: invalid choice: 'tcsh'", "see 'libpod completion --help'"),
@@ -48,28 +58,37 @@ from libpod.errors import InvalidArgument
 )
 def test_wrong_command_lines_are_named(arguments: list[str], message: str, hint: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        parser.parse(arguments)
+        parse(arguments)
     assert caught.value.message.startswith(message)
     assert caught.value.hint is not None
     assert caught.value.hint.startswith(hint)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "verb"),
+    ("arguments", "verb", "rest"),
     [
-        ([], None),
-        (["ps"], "ps"),
-        (["--root", "/srv", "ps", "-a"], "ps"),
-        (["--root=/srv", "ps"], "ps"),
-        (["--root", "--runroot", "ps"], "ps"),
-        (["--help"], None),
-        (["--version"], None),
-        (["-h", "ps"], None),
-        (["--root"], None),
+        ([], None, []),
+        (["ps"], "ps", []),
+        (["--root", "/srv", "ps", "-a"], "ps", ["-a"]),
+        (["--root=/srv", "ps"], "ps", []),
+        (["--root", "--runroot", "ps", "--root"], "ps", ["--root"]),
+        (["--help"], "--help", []),
+        (["-h", "ps"], "-h", ["ps"]),
+        (["--root", "x", "--version"], "--version", []),
+        (["--root", "x"], None, []),
     ],
 )
-def test_the_verb_is_found_behind_the_global_flags(arguments: list[str], verb: str | None) -> None:
-    assert options.find_verb(arguments) == verb
+def test_the_verb_is_found_behind_the_global_flags(
+    arguments: list[str], verb: str | None, rest: list[str]
+) -> None:
+    given = options.split(arguments)
+    assert (given.verb, list(given.rest)) == (verb, rest)
+
+
+@pytest.mark.parametrize("flags", [[], ["--root", "/r"], ["--storage-opt", "a=b", "--log-level=debug"]])
+def test_the_short_way_of_refresh_is_the_same(flags: list[str]) -> None:
+    given = options.split([*flags, "refresh"])
+    assert vars(refresh.plain(given)) == vars(parser.parse(given))
 
 
 def test_every_global_flag_overrides_its_setting() -> None:
@@ -86,7 +105,7 @@ def test_every_global_flag_overrides_its_setting() -> None:
         "--hooks-dir": "/hooks",
         "--db-backend": "sqlite",
     }
-    parsed = parser.parse([word for pair in given.items() for word in pair] + ["--storage-opt", "x=y", "ps"])
+    parsed = parse([word for pair in given.items() for word in pair] + ["--storage-opt", "x=y", "ps"])
     assert options.overrides(parsed) == {
         "graph_root": "/r",
         "run_root": "/rr",
@@ -105,7 +124,7 @@ def test_every_global_flag_overrides_its_setting() -> None:
 
 
 def test_nothing_is_overridden_by_itself() -> None:
-    parsed = parser.parse(["ps"])
+    parsed = parse(["ps"])
     assert options.overrides(parsed) == {}
     assert (parsed.all, parsed.quiet, parsed.no_trunc, parsed.format) == (False, False, False, None)
 
@@ -125,12 +144,12 @@ def test_nothing_is_overridden_by_itself() -> None:
     ],
 )
 def test_log_levels(level: str | None, traceback: bool, warnings: bool) -> None:
-    parsed = parser.parse([*(["--log-level", level] if level else []), "ps"])
+    parsed = parse([*(["--log-level", level] if level else []), "ps"])
     assert (options.wants_traceback(parsed), options.wants_warnings(parsed)) == (traceback, warnings)
 
 
 def test_short_flags_may_be_written_together() -> None:
-    parsed = parser.parse(["ps", "-aq", "--no-trunc"])
+    parsed = parse(["ps", "-aq", "--no-trunc"])
     assert (parsed.all, parsed.quiet, parsed.no_trunc) == (True, True, True)
 
 
@@ -138,7 +157,7 @@ def test_short_flags_may_be_written_together() -> None:
     ("arguments", "prog"), [([], "libpod"), (["pod"], "libpod pod"), (["db"], "libpod db")]
 )
 def test_a_missing_verb_is_told(arguments: list[str], prog: str) -> None:
-    assert parser.parse(arguments).missing_verb.prog == prog
+    assert parse(arguments).missing_verb.prog == prog
 
 
 def subparsers(whole: parser.Parser) -> dict[str, Any]:
@@ -160,7 +179,7 @@ def test_the_grammar_of_one_verb_is_the_same_in_the_whole(verb: str) -> None:
 
 def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        parser.parse(["--help"])
+        parse(["--help"])
     assert not caught.value.code
     text = capsys.readouterr().out
     for word in (*verbs.VERBS, *(flag.name for flag in options.FLAGS)):
@@ -169,6 +188,6 @@ def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        parser.parse(["--version"])
+        parse(["--version"])
     assert not caught.value.code
     assert capsys.readouterr().out.startswith("libpod version ")
