@@ -10,6 +10,7 @@ import time
 
 from libpod.containers import names
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
+from libpod.host import files
 from libpod.oci import spec
 from libpod.oci.options import HOST, SpecOptions
 from libpod.state.records import ContainerRecord
@@ -28,6 +29,8 @@ DEFAULT_STOP_TIMEOUT = 10
 DEFAULT_STOP_SIGNAL = 15
 LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
 CONFIGURED = 1
+DIRECTORY_MODE = 0o700
+SHARED_MODE = 0o755
 NEVER = "0001-01-01T00:00:00Z"
 # Which configuration key names the container whose namespace is joined.
 NAMESPACE_KEYS = {
@@ -98,6 +101,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         undo.callback(engine.locks.free, lock.number)
         config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
         config["lockID"] = lock.number
+        _make_directories(config, directory)
         record = ContainerRecord(container_id, {"spec": generated, **config}, _first_state(run_directory))
         _add(engine, record)
         undo.pop_all()
@@ -170,6 +174,13 @@ def _make_storage(
     )
     undo.callback(store.delete_container, container_id)
     return store.container_directory(container_id), store.container_run_directory(container_id)
+
+
+def _make_directories(config: Mapping[str, object], directory: str) -> None:
+    """The directories that Podman expects in the container's own one since its creation."""
+    files.make_directory(os.path.join(directory, "secrets"), SHARED_MODE)
+    if "mounts" in config:
+        files.make_directory(os.path.join(directory, "shm"), DIRECTORY_MODE)
 
 
 def _add(engine: Engine, record: ContainerRecord) -> None:
