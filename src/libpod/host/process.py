@@ -7,6 +7,7 @@ is always a time limit.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shlex
@@ -91,15 +92,17 @@ def run(
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    conversation = _Conversation(process, command, input or b"")
     try:
-        completed = conversation.finish(time.monotonic() + timeout, timeout)
+        with contextlib.closing(_Conversation(process, command, input or b"")) as conversation:
+            completed = conversation.finish(time.monotonic() + timeout, timeout)
     except BaseException:
         # Ctrl-C included: nothing that we started outlives us.
         _kill_session(process)
         raise
     finally:
-        conversation.close()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
     if check and completed.status != 0:
         raise failure(command, completed)
     return completed
@@ -291,8 +294,5 @@ class _Conversation:
         return b"".join(self._output[stream]) if stream is not None else b""
 
     def close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
         self._selector.close()
         os.close(self._ended)

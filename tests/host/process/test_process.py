@@ -188,8 +188,10 @@ def test_nothing_outlives_an_interrupt(tmp_path: Path) -> None:
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
+        # Not before we are waiting for it.
+        script = f"echo $$ > {pid_file}; sleep 0.3; kill -USR1 {os.getpid()}; sleep 100000"
         with pytest.raises(InterruptedTestError):
-            run(["sh", "-c", f"echo $$ > {pid_file}; kill -USR1 {os.getpid()}; sleep 100000"], timeout=LONG)
+            run(["sh", "-c", script], timeout=LONG)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert not alive(int(pid_file.read_text()))
