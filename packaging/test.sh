@@ -67,16 +67,19 @@ PYTHON
 # The tests run in a copy: readable for everybody, with nothing in it that belongs to one developer.
 copy_source() {
     room=$(mktemp -d "$cache/run.XXXXXX") || return
-    chmod 755 "$room"
-    trap 'wait; rm -rf "$room"' EXIT
+    # The path of a socket has room for 108 bytes, so that of a test's directory must be short.
+    short=$(mktemp -d /tmp/t.XXXXXX) || return
+    chmod 755 "$room" "$short"
+    trap 'wait; rm -rf "$room" "$short"' EXIT
     mkdir "$room/source" "$room/logs" &&
         tar -C "$top" --exclude=__pycache__ --exclude='*.egg-info' --exclude='.*_cache' --exclude=.hypothesis \
             --exclude=.venv --exclude=.git --exclude=./build --exclude=./dist -c . | tar -C "$room/source" --no-same-owner -x
 }
 
 pytest_as_nobody() {
-    local python=$1 home=$room/home-$step
+    local python=$1 home
     shift
+    home=$short/$step
     install -d -o nobody -g nogroup -m 700 "$home"
     setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
         env -u XDG_RUNTIME_DIR HOME="$home" TMPDIR="$home" MYPY_CACHE_DIR="$home/mypy" \

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 0.05
 """Time between two attempts; bbolt waits as long."""
 
+MESSAGE_AFTER = 1.0
+"""Seconds of waiting after which somebody may want to know for whom; Podman holds the file for moments."""
+
 UNKNOWN_HOLDER = "another process"
 
 
@@ -30,16 +33,17 @@ def acquire(
 ) -> None:
     """Lock the open file *descriptor*, waiting for at most *timeout* seconds (None: for ever).
 
-    *on_wait* is called once with the name of the holder, should there be any waiting. Raises
+    *on_wait* is called once with the name of the holder, after MESSAGE_AFTER seconds of waiting. Raises
     DatabaseLocked, naming the holder, when the time is over, and FileError when the file system cannot
     lock.
     """
     operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
-    deadline = None if timeout is None else time.monotonic() + timeout
+    started = time.monotonic()
+    deadline = None if timeout is None else started + timeout
     while not _attempt(descriptor, path, operation):
         if deadline is not None and time.monotonic() >= deadline:
             raise _still_locked(descriptor, path, timeout)
-        if on_wait is not None:
+        if on_wait is not None and time.monotonic() - started >= MESSAGE_AFTER:
             on_wait(holder(descriptor))
             on_wait = None
         left = RETRY_SECONDS if deadline is None else deadline - time.monotonic()

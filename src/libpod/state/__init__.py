@@ -72,19 +72,26 @@ def open(  # noqa: A001
 ) -> State:
     """Open the store of this *kind* at *path*, which is made if it is not there, unless *read_only*.
 
-    Waits *timeout* seconds (None: for ever) for other processes, after calling *on_wait* with the name of the
-    one that is in the way. Raises InvalidArgument for an unknown kind, and what the back ends raise.
+    Waits *timeout* seconds (None: for ever) for other processes; *on_wait* gets a line for people that names
+    the one in the way, once it takes long. Raises InvalidArgument for an unknown kind, and what the back ends raise.
     """
+    tell = _telling(path, on_wait)
     if kind == SQLITE:
         from libpod.state.sqlite import SQLiteState
 
-        return SQLiteState(path, read_only=read_only, timeout=timeout, on_wait=on_wait)
+        return SQLiteState(path, read_only=read_only, timeout=timeout, on_wait=tell)
     if kind == BOLTDB:
         from libpod.state.boltdb import BoltState
 
-        return BoltState(path, read_only=read_only, timeout=timeout, on_wait=on_wait)
+        return BoltState(path, read_only=read_only, timeout=timeout, on_wait=tell)
     if kind == MEMORY:
         from libpod.state.memory import MemoryState
 
         return MemoryState()
     raise InvalidArgument(f"unknown database backend {kind!r}", hint=f"use {BOLTDB}, {SQLITE} or {MEMORY}")
+
+
+def _telling(path: str, on_wait: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    if on_wait is None:
+        return None
+    return lambda holder: on_wait(f"waiting for {holder}, which uses the database {path}")

@@ -46,6 +46,10 @@ _DAMAGE_HINT: Final = (
 )
 
 
+MESSAGE_AFTER = 1.0
+"""Seconds of waiting after which somebody may want to know for whom."""
+
+
 class Connection:
     """One open database file.
 
@@ -142,13 +146,14 @@ class Connection:
                 self._connection.execute("ROLLBACK")
 
     def _wait(self, *statements: str) -> None:
-        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        started = time.monotonic()
+        deadline = None if self.timeout is None else started + self.timeout
         told = False
         while not self._try(statements):
             holder = _holder(self.path)
-            if not told and self.on_wait is not None:
+            if not told and self.on_wait is not None and time.monotonic() - started >= MESSAGE_AFTER:
                 self.on_wait(holder)
-            told = True
+                told = True
             if deadline is not None and time.monotonic() >= deadline:
                 raise DatabaseLocked(
                     f"database {self.path} is locked by {holder}: gave up after {self.timeout:g} seconds",

@@ -26,6 +26,11 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def tells_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "MESSAGE_AFTER", 0.0)
+
+
 @contextlib.contextmanager
 def other_process(work: Callable[[], Database]) -> Iterator[int]:
     """Fork a process that does *work*, says that it has, and waits to be killed."""
