@@ -30,10 +30,12 @@ from libpod.boot.marker import BootLock, BootRecord
 from libpod.boot.numbers import LockNumbers
 from libpod.boot.pods import PodCgroups
 from libpod.boot.report import Report
-from libpod.errors import FileError, InternalError, InvalidState, LockError
+from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
 from libpod.host import files, proc
+from libpod.network import leases
 from libpod.state import reset
 from libpod.state.records import BrokenRecord
+from libpod.storage import driver, mountpoints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,6 +164,10 @@ class _Run:
             directories.prepare()
             directories.remove_stale_pause_file()
             self._containers(directories, concerned)
+        with self.report.phase("networks"):
+            self._networks({container.id for container in concerned})
+        with self.report.phase("storage"):
+            self._storage()
         self._end()
 
     def _remove_alive(self) -> None:
@@ -278,10 +284,11 @@ class _Run:
         return concerned
 
     def _place(self) -> Place:
-        from libpod.storage import driver
+        return Place(self.config.graph_root, self.config.run_root, f"{self._driver}-containers", self.tmp_dir)
 
-        name = self.config.graph_driver_name or driver.detect(self.config.graph_root)
-        return Place(self.config.graph_root, self.config.run_root, f"{name}-containers", self.tmp_dir)
+    @property
+    def _driver(self) -> str:
+        return self.config.graph_driver_name or driver.detect(self.config.graph_root)
 
     def _counted(self) -> str:
         kinds = (
@@ -349,6 +356,30 @@ class _Run:
                     raise
                 self.report.containers.quarantine(container.id, container.name, error.message)
             self.report.progress("files", done, len(concerned))
+
+    def _networks(self, identifiers: set[str]) -> None:
+        """Free the addresses of our containers, quarantined ones included: none of them runs."""
+        if self.config.rootless:
+            # A user's containers have no addresses that outlive their network namespace.
+            return
+        identifiers.update(entry["id"] for entry in self.report.containers.quarantined)
+        outcome = leases.drop(identifiers, write=self.write)
+        for path in outcome.removed:
+            self.report.did(f"remove {path}")
+        for error in outcome.errors:
+            self.report.warn(error.message)
+
+    def _storage(self) -> None:
+        """Forget mounts that are gone, where the run root outlived them."""
+        try:
+            gone = mountpoints.reconcile(
+                self.config.graph_root, self.config.run_root, self._driver, write=self.write
+            )
+        except (DecodeError, LockTimeout, FileError) as error:
+            self.report.warn(error.message)
+            return
+        for layer in gone:
+            self.report.did(f"forget the mount of layer {layer.layer_id} on {layer.path}")
 
     # ------------------------------------------------------------ adopt
 
