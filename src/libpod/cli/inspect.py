@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libpod.cli.parser import Parser
-    from libpod.containers.inspecting import Inspection
     from libpod.containers.items import Item, Store
+    from libpod.errors import LibpodError
 
 
 def configure(parser: Parser) -> None:
@@ -33,17 +33,18 @@ def run(options: Namespace) -> int:
         raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
     from libpod.cli import stores
     from libpod.containers import inspecting, items
-    from libpod.errors import NoSuchObject, ObjectExists
+    from libpod.errors import EmptyID, NoSuchObject, ObjectExists
 
     with stores.Store(options) as store:
         found = items.read(store.state)
     inspection = inspecting.Inspection(found.containers, found.volumes)
     described: list[dict[str, object]] = []
-    failure: NoSuchObject | ObjectExists | None = None
+    failure: LibpodError | None = None
     for name in options.names:
         try:
-            described.append(_describe(inspection, _find(found, name)))
-        except (NoSuchObject, ObjectExists) as error:
+            item = _find(found, name)
+            described.append(inspection.describe(item, spec=_written_spec(item)))
+        except (EmptyID, NoSuchObject, ObjectExists) as error:
             failure = failure or error
     output.as_json(described)
     if failure is not None:
@@ -64,16 +65,8 @@ def _find(store: Store, name: str) -> Item:
     raise NoSuchObject(name)
 
 
-def _describe(inspection: Inspection, item: Item) -> dict[str, object]:
-    if item.kind == "volume":
-        return inspection.volume(item)
-    if item.kind == "pod":
-        return inspection.pod(item)
-    return inspection.container(item, spec=_written_spec(item))
-
-
 def _written_spec(item: Item) -> Mapping[str, object] | None:
-    """The specification of the last start; the one in the database stands in for one that cannot be read."""
+    """The specification of a container's last start; a warning where it cannot be read."""
     from libpod.containers import items
     from libpod.errors import DecodeError, FileError
 

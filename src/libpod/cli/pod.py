@@ -78,5 +78,5 @@ def run_inspect(options: Namespace) -> int:
     with stores.Store(options) as store:
         found = items.read(store.state)
     pod = items.find(found.pods, options.name)
-    output.as_json(inspecting.Inspection(found.containers, found.volumes).pod(pod))
+    output.as_json(inspecting.Inspection(found.containers, found.volumes).describe(pod))
     return codes.DONE

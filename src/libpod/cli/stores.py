@@ -92,12 +92,11 @@ class Store:
         from libpod.containers.fields import Fields
 
         try:
-            last = report.load_last(self.tmp_dir)
+            objects = Fields(report.load_last(self.tmp_dir), "report of the last refresh").child(kind)
+            return {entry.text("id"): entry.text("error") for entry in objects.children("quarantined")}
         except (FileError, DecodeError):
-            # No refresh of ours in this boot, or a report that was not written to its end.
+            # No refresh of ours in this boot, or a report that we did not write: there are no reasons.
             return {}
-        objects = Fields(last, "report of the last refresh").child(kind)
-        return {entry.text("id"): entry.text("error") for entry in objects.children("quarantined")}
 
 
 def _refreshed(settings: Settings) -> tuple[State, str]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from libpod.containers import mounts, status
 from libpod.containers.fields import Fields
 from libpod.containers.hostconfig import host_config
+from libpod.containers.items import Item
 from libpod.containers.networks import network_settings
 from libpod.containers.times import ZERO_TIME
+from libpod.errors import DecodeError
+from libpod.state.records import CONTAINER, POD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from libpod.containers.items import Item
 
     Object = dict[str, object]
 
@@ -51,6 +52,19 @@ class Inspection:
         self._containers = {item.id: item for item in containers}
         self._volumes = {item.name: item for item in volumes}
         self._default_network = default_network
+
+    def describe(self, item: Item, *, spec: Mapping[str, object] | None = None) -> Object:
+        """One object of whatever kind. A record with a value of a wrong type is described as a broken one."""
+        try:
+            return self._describe(item, spec)
+        except DecodeError as error:
+            broken = Item(item.kind, item.id, item.name, error=error.message)
+            return self._describe(broken, None)
+
+    def _describe(self, item: Item, spec: Mapping[str, object] | None) -> Object:
+        if item.kind == CONTAINER:
+            return self.container(item, spec=spec)
+        return self.pod(item) if item.kind == POD else self.volume(item)
 
     def container(self, item: Item, *, spec: Mapping[str, object] | None = None) -> Object:
         """One container. *spec* is the OCI configuration written when it last started, if there is one.

@@ -185,8 +185,8 @@ def written_spec(item: Item) -> dict[str, object] | None:
 
     Raises FileError and DecodeError for a file that is there and cannot be read.
     """
-    path = item.state.text("configPath")
-    if not path or item.error is not None:
+    path = item.raw_state.get("configPath")
+    if not isinstance(path, str) or not path:
         return None
     try:
         data = files.read_bytes(path, limit=LARGEST_SPEC)

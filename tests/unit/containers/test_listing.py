@@ -214,8 +214,8 @@ def test_a_pod_of_the_first_libpod_has_no_time(pod: Make) -> None:
 
 def test_a_broken_container_makes_its_pod_an_error(container: Make, pod: Make) -> None:
     good, bad = container("good"), Item("container", "ff", "bad", error="invalid JSON")
-    row: dict[str, Any]
-    (row,) = Listing([good, bad], [pod("group", (good, bad))], now=NOW).pods()
+    found: list[dict[str, Any]] = Listing([good, bad], [pod("group", (good, bad))], now=NOW).pods()
+    (row,) = found
     assert row["Status"] == "Error"
     assert [member["Status"] for member in row["Containers"]] == ["created", "broken"]
 
