@@ -51,9 +51,6 @@ class Manager(Protocol):
     def container_cgroup(self, parent: str, container_id: str) -> str:
         """Where the container's control group is, from the root of a hierarchy; "" if it has none."""
 
-    def runtime_arguments(self) -> list[str]:
-        """What runc has to be told about the manager, before its own command."""
-
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move a conmon that has not forked yet out of our control group, and return where it is now.
 

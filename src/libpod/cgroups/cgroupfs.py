@@ -50,10 +50,6 @@ class CgroupfsManager:
         """The same."""
         return self.container_path(parent, container_id)
 
-    def runtime_arguments(self) -> list[str]:
-        """None: it is what runc does by itself."""
-        return []
-
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:  # noqa: ARG002 - the protocol's
         """Move it to `<parent>/conmon`."""
         group = Cgroup(_below(parent or self.default_parent, CONMON))

@@ -31,10 +31,6 @@ class DisabledManager:
         """No path."""
         return ""
 
-    def runtime_arguments(self) -> list[str]:
-        """Nothing to be told: the configuration has no path."""
-        return []
-
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:  # noqa: ARG002
         """Leave it where it is."""
         return ""

@@ -97,10 +97,6 @@ class SystemdManager:
         self.check_parent(parent)
         return f"{slice_path(parent.rpartition('/')[2])}/libpod-{container_id}.scope"
 
-    def runtime_arguments(self) -> list[str]:
-        """That runc uses systemd too."""
-        return ["--systemd-cgroup"]
-
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move it to a scope of its own, and wait until it is there."""
         parent = (parent or self.default_parent).rpartition("/")[2]

@@ -37,14 +37,6 @@ _SYS_OPENAT2: Final = 437
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_IN_ROOT: Final = 0x10
 
-# clone(2).
-CLONE_FS: Final = 0x00000200
-CLONE_NEWNS: Final = 0x00020000
-CLONE_NEWUSER: Final = 0x10000000
-CLONE_NEWNET: Final = 0x40000000
-
-_PR_SET_CHILD_SUBREAPER: Final = 36
-
 # pthread.h; glibc and musl agree on both.
 _PTHREAD_PROCESS_SHARED: Final = 1
 _PTHREAD_MUTEX_ROBUST: Final = 1
@@ -108,21 +100,8 @@ def open_in_root(directory: int, path: str, flags: int) -> int:
 
 
 def unshare(flags: int) -> None:
-    """unshare(2): leave namespaces that this thread shares. *flags* are CLONE_NEW… values."""
+    """unshare(2): leave namespaces that this thread shares. *flags* are its CLONE_… values."""
     _check(_library.unshare(ctypes.c_int(flags)), "leave namespace of", "this process")
-
-
-def enter_namespace(descriptor: int, kind: int = 0) -> None:
-    """setns(2): move this thread into the namespace open as *descriptor*, of *kind* (0: any)."""
-    _check(
-        _library.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "enter namespace", f"fd {descriptor}"
-    )
-
-
-def become_child_subreaper() -> None:
-    """Have orphaned descendants become our children, so that we can wait for them."""
-    result = _library.prctl(_PR_SET_CHILD_SUBREAPER, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0)))
-    _check(result, "become subreaper of", "this process")
 
 
 def _check(result: int, operation: str, target: str) -> None:

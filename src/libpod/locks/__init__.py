@@ -17,7 +17,6 @@ from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
@@ -119,16 +118,3 @@ def open_manager(
     raise InvalidArgument(
         f"unknown lock_type {kind!r}", hint='lock_type in containers.conf is "shm" or "file"'
     )
-
-
-def allocate_all(manager: LockManager, numbers: Iterable[int]) -> list[int]:
-    """Take each of *numbers* and return those that were taken already, in order, repeated ones included."""
-    from libpod.errors import LockExists
-
-    taken = []
-    for number in numbers:
-        try:
-            manager.allocate_given(number)
-        except LockExists:
-            taken.append(number)
-    return taken

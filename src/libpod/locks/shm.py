@@ -11,7 +11,7 @@ from typing import Final
 
 from libpod import failpoints
 from libpod.errors import FileError, InvalidArgument, LockError, LockExists, LockTimeout, NoLocksLeft
-from libpod.host import files, linux
+from libpod.host import linux
 from libpod.locks.waiting import Holders, WaitingLock
 
 TYPE_CHECKING = False
@@ -54,14 +54,6 @@ def segment_size(num_locks: int) -> int:
 
 def _group_count(num_locks: int) -> int:
     return -(-num_locks // LOCKS_PER_GROUP)
-
-
-def remove_segment(path: str) -> bool:
-    """Remove a segment, so that the next to open it makes a new one; False if there was none.
-
-    Programs that have it open go on with the old one: only when none of the user's containers is in use.
-    """
-    return files.remove_file(path)
 
 
 class ShmLock(WaitingLock):
@@ -168,7 +160,7 @@ class ShmLockManager:
         return LockError(
             f"{self.path} was made for {found} locks, but num_locks is {self.num_locks}",
             hint=f"set num_locks = {found} in containers.conf, or stop all containers and run "
-            "`libpod system renumber` (or `podman system renumber`)",
+            "`podman system renumber`",
         )
 
     # ------------------------------------------------------------ numbers
@@ -185,7 +177,7 @@ class ShmLockManager:
         raise NoLocksLeft(
             f"all {self.num_locks} locks in {self.path} are taken",
             hint="remove containers, pods or volumes, or set a larger num_locks in containers.conf, stop all "
-            "containers and run `libpod system renumber` (or `podman system renumber`)",
+            "containers and run `podman system renumber`",
         )
 
     def allocate_given(self, number: int) -> ShmLock:
@@ -243,7 +235,7 @@ class ShmLockManager:
                 f"there is no lock {number}: {self.path} has {self.num_locks} locks",
                 number=number,
                 hint="set num_locks in containers.conf as it was when the object was made, or stop all "
-                "containers and run `libpod system renumber` (or `podman system renumber`)",
+                "containers and run `podman system renumber`",
             )
 
     # ------------------------------------------------------------ the account

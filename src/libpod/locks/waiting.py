@@ -71,7 +71,7 @@ class WaitingLock:
             raise LockError(
                 f"{self._name} is held by this thread already",
                 number=self._number,
-                hint="if two objects have one lock number, `libpod system renumber` gives them new ones",
+                hint="if two objects have one lock number, `podman system renumber` gives them new ones",
             )
         self._wait(timeout)
         self._holders.set(self._name)

@@ -121,12 +121,6 @@ def test_an_id_cannot_lead_out_of_the_parent() -> None:
         opened.pod_cgroup("/libpod_parent", "../../system.slice")
 
 
-def test_only_systemd_has_to_be_told_to_the_runtime() -> None:
-    assert cgroups.open_manager("cgroupfs").runtime_arguments() == []
-    assert cgroups.open_manager("systemd").runtime_arguments() == ["--systemd-cgroup"]
-    assert cgroups.open_manager("disabled").runtime_arguments() == []
-
-
 def test_the_disabled_manager_does_nothing() -> None:
     opened = cgroups.open_manager("disabled")
     assert opened.create_pod("/x", POD) == ""

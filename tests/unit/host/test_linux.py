@@ -39,13 +39,6 @@ def test_a_mount_that_fails_names_both_ends() -> None:
     assert caught.value.errno in (errno.ENOENT, errno.EPERM)
 
 
-def test_a_namespace_that_is_none(file: int) -> None:
-    with pytest.raises(FileError, match=f"enter namespace fd {file}"):
-        linux.enter_namespace(file)
-    with pytest.raises(FileError, match="leave namespace"):
-        linux.unshare(1)
-
-
 def test_what_is_written_is_in_the_file(file: int) -> None:
     mapping = linux.SharedMapping(file, SIZE)
     mapping.write(100, b"hello")

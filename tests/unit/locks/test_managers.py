@@ -160,13 +160,6 @@ def test_there_is_no_such_number(open_manager: OpenManager, number: int) -> None
     assert manager.allocated() == set()
 
 
-def test_many_numbers_at_once_and_those_that_were_taken(open_manager: OpenManager) -> None:
-    manager = open_manager()
-    manager.allocate_given(7)
-    assert locks.allocate_all(manager, [1, 2, 7, 3, 2]) == [7, 2]
-    assert manager.allocated() == {1, 2, 3, 7}
-
-
 def test_the_managers_and_locks_are_what_the_protocols_say(open_manager: OpenManager) -> None:
     manager = open_manager()
     assert manager.kind in ("shm", "file")
