@@ -46,7 +46,8 @@ def run_ps(options: Namespace) -> int:
     if options.format:
         output.as_json(rows)
     elif options.quiet:
-        ps.print_ids(rows, whole=options.no_trunc)
+        # Podman shortens the IDs of containers only.
+        ps.print_ids(rows, whole=True)
     else:
         output.data(text(rows, whole=options.no_trunc))
         for line in ps.reasons(rows):

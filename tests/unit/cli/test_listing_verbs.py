@@ -37,7 +37,7 @@ def test_all_containers(filled: Place) -> None:
 
 def test_pods(filled: Place) -> None:
     assert filled.run("pod", "ps").stdout.splitlines()[1].split()[:3] == [POD[:12], "group", "Created"]
-    assert filled.run("pod", "ps", "-q").stdout == POD[:12] + "\n"
+    assert filled.run("pod", "ps", "-q").stdout == POD + "\n"
     (row,) = filled.run("pod", "ps", "--format=json").json()
     assert row["Containers"] == [{"Id": DB, "Names": "db", "Status": "created"}]
 
