@@ -49,6 +49,10 @@ class Watched(NamedTuple):
     """When it was last started, in seconds since 1970."""
     running: bool = True
     """The database says that it runs, is paused, or is being stopped."""
+    mount_point: str = ""
+    """Where its root file system is mounted, as far as the database knows."""
+    netns: str = ""
+    """The path of its network namespace, where it has one of its own."""
 
 
 class Sight(NamedTuple):

@@ -29,6 +29,7 @@ from libpod.boot.directories import Directories, is_systemic
 from libpod.boot.marker import BootLock, BootRecord
 from libpod.boot.numbers import LockNumbers
 from libpod.boot.pods import PodCgroups
+from libpod.boot.remains import Remains
 from libpod.boot.report import Report
 from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
 from libpod.host import files, proc
@@ -151,19 +152,21 @@ class _Run:
         self._remove_half_written()
         self._remove_alive()
         directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
+        remains = Remains(self.config, self.report, write=self.write)
         concerned: list[ContainerFiles] = []
         if self.found.database.exists:
             with self.report.phase("pods"):
                 pods = self._prepare_pods()
             with self.report.phase("state"):
                 self._back_up()
-                concerned = self._reset_state(pods)
+                concerned = self._reset_state(pods, remains)
         else:
             self._make_database()
         with self.report.phase("containers"):
             directories.prepare()
             directories.remove_stale_pause_file()
             self._containers(directories, concerned)
+            remains.forget(concerned)
         with self.report.phase("networks"):
             self._networks({container.id for container in concerned})
         with self.report.phase("storage"):
@@ -206,14 +209,16 @@ class _Run:
             store.close()
         return found
 
-    def _reset_state(self, pods: PodCgroups) -> list[ContainerFiles]:
+    def _reset_state(self, pods: PodCgroups, remains: Remains) -> list[ContainerFiles]:
         file = self.found.database
         store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
         try:
             with store.transaction() if self.write else store.view() as tables:
                 if self.write:
                     store.validate_config(survey.database_config(self.config))
+                if not survey.is_another_boot(self.facts):
                     self._look_again()
+                    remains.unmount(self.found.watched)
                 concerned = self._reset_objects(tables, pods)
                 failpoints.reach("refresh.commit")
         finally:
@@ -263,8 +268,6 @@ class _Run:
 
     def _look_again(self) -> None:
         """Nobody can store a new state now. Whoever started a container since the survey is seen here."""
-        if survey.is_another_boot(self.facts):
-            return
         sight = survey.see(self.config, self.facts, self.found.watched)
         if sight is not None and sight.live:
             raise _Lives

@@ -287,6 +287,8 @@ def watch(record: ContainerRecord) -> Watched:
         record.conmon_pid,
         _started(record),
         running=record.status in _RUNNING,
+        mount_point=record.mount_point,
+        netns=record.netns or "",
     )
 
 
