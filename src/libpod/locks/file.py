@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -40,6 +41,15 @@ class FileLock(WaitingLock):
         self._path = path
         self._mode = mode
         self._descriptor = -1
+        self._made = False
+
+    def discard_if_made(self) -> None:
+        """Remove the file if it was not there before this lock was taken; the lock must be held.
+
+        For whoever finds that what the lock guards is gone: its number was free, and would stay taken.
+        """
+        if self._made:
+            files.remove_file(self._path)
 
     def _wait(self, timeout: float | None) -> None:
         if timeout is None:
@@ -60,7 +70,7 @@ class FileLock(WaitingLock):
         return True
 
     def _attempt(self, *, wait: bool) -> bool:
-        descriptor = _open(self._path, _OPEN_FLAGS, self._mode)
+        descriptor = self._open_or_make()
         try:
             locked = files.record_lock(descriptor, wait=wait)
         except BaseException:
@@ -71,6 +81,22 @@ class FileLock(WaitingLock):
         else:
             os.close(descriptor)
         return locked
+
+    def _open_or_make(self) -> int:
+        while True:
+            try:
+                return _open(self._path, _OPEN_FLAGS & ~os.O_CREAT, self._mode)
+            except FileError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+            try:
+                descriptor = _open(self._path, _OPEN_FLAGS | os.O_EXCL, self._mode)
+            except FileError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+                continue
+            self._made = True
+            return descriptor
 
     def _let_go(self) -> None:
         # Nobody else has this descriptor, so closing it frees the lock.

@@ -52,6 +52,16 @@ def test_taking_the_lock_of_a_free_number_takes_the_number(tmp_path: Path) -> No
         assert manager.allocated() == {4}
 
 
+def test_whoever_took_a_free_number_by_mistake_can_give_it_back(tmp_path: Path) -> None:
+    manager = FileLockManager(str(tmp_path))
+    with manager.retrieve(4) as lock:
+        lock.discard_if_made()
+    manager.allocate_given(5)
+    with manager.retrieve(5) as lock:
+        lock.discard_if_made()
+    assert manager.allocated() == {5}
+
+
 def test_numbers_are_not_limited_by_num_locks(tmp_path: Path) -> None:
     manager = FileLockManager(str(tmp_path))
     assert manager.allocate_given(1_000_000).number == 1_000_000
