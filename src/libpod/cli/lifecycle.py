@@ -242,7 +242,7 @@ def configure_cleanup(parser: Parser) -> None:
 
 def _cleanup(options: Namespace) -> int:
     from libpod.cli import runtimes
-    from libpod.errors import NoSuchContainer
+    from libpod.containers import cleanup
 
     def clean_up(container: Container) -> None:
         try:
@@ -252,7 +252,7 @@ def _cleanup(options: Namespace) -> int:
             container.cleanup()
             if options.rm:
                 container.remove()
-        except NoSuchContainer:
+        except cleanup.GONE:
             # Somebody else was quicker.
             return
 

@@ -49,9 +49,9 @@ def _run(runtime: Runtime, container: Container, options: Namespace) -> int:
 
 def _remove_quietly(container: Container) -> None:
     """conmon's exit command may have removed it already."""
-    from libpod.errors import NoSuchContainer
+    from libpod.containers import cleanup
 
-    with contextlib.suppress(NoSuchContainer):
+    with contextlib.suppress(*cleanup.GONE):
         container.remove(force=True, timeout=0)
 
 

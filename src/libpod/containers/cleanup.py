@@ -6,6 +6,7 @@ import contextlib
 import os
 
 from libpod.errors import (
+    ContainerRemoved,
     DependencyExists,
     InvalidState,
     LibpodError,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING = 1, 2, 3, 4, 5, 6, 7
 AUTO_REMOVE = "io.podman.annotations.autoremove"
+GONE = (NoSuchContainer, ContainerRemoved)
+"""What is raised for a container that somebody else has removed, the second for every use but the first."""
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
 
 

@@ -19,7 +19,6 @@ from libpod.errors import (
     InvalidState,
     LibpodError,
     LockError,
-    NoSuchContainer,
 )
 from libpod.host import jsonutil, proc, process
 from libpod.oci import exits, logs
@@ -278,7 +277,7 @@ class Container:
                     if self.record.status not in (RUNNING, PAUSED, STOPPING, CREATED):
                         return self.record.exit_code
                     pid = self.record.pid
-            except NoSuchContainer:
+            except cleanup.GONE:
                 code = self._engine.state.exit_code(self.id)
                 if code is None:
                     raise
@@ -339,7 +338,7 @@ class Container:
         try:
             with self._locked():
                 return self.record.status in (CREATED, RUNNING, PAUSED, STOPPING)
-        except NoSuchContainer:
+        except cleanup.GONE:
             return False
 
     # ------------------------------------------------------------ the end

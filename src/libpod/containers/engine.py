@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 
-from libpod.errors import FileError
+from libpod.errors import ContainerRemoved, FileError, NoSuchContainer
 from libpod.host import files
 
 TYPE_CHECKING = False
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from libpod.storage.store import Store
 
 EXITS_MODE = 0o750
+# What our exit command needs to be the same program with the same configuration as we are.
+PASSED_VARIABLES = (
+    "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "STORAGE_DRIVER", "STORAGE_OPTS", "XDG_CONFIG_HOME",
+    "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "NOTIFY_SOCKET",
+)  # fmt: skip
 LOCK_SECONDS = 300.0
 """How long an operation waits for a container that another one is busy with. A stop may take minutes."""
 
@@ -72,9 +77,7 @@ class Engine:
         from libpod.oci.conmon import Conmon
 
         environment = dict(entry.split("=", 1) for entry in self.config.conmon_env_vars if "=" in entry)
-        for name in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "NOTIFY_SOCKET"):
-            if name in os.environ:
-                environment[name] = os.environ[name]
+        environment |= {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         return Conmon(self.config.find_conmon(), self.runtime, environment=environment)
 
     @functools.cached_property
@@ -111,10 +114,21 @@ class Engine:
         lock = self.lock(record)
         lock.acquire(LOCK_SECONDS)
         try:
-            self.state.update_container(record)
+            self._read_anew(record, lock)
             yield
         finally:
             lock.release()
+
+    def _read_anew(self, record: ContainerRecord, lock: Lock) -> None:
+        from libpod.locks.file import FileLock
+
+        try:
+            self.state.update_container(record)
+        except (NoSuchContainer, ContainerRemoved):
+            # Removed while we waited: its number is free, and taking the lock has taken it again.
+            if isinstance(lock, FileLock):
+                lock.discard_if_made()
+            raise
 
     def make_directories(self) -> None:
         """The directories that starting a container needs."""
