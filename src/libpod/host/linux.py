@@ -37,6 +37,9 @@ _SYS_OPENAT2: Final = 437
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_IN_ROOT: Final = 0x10
 
+# clone(2).
+CLONE_FS: Final = 0x200
+
 # pthread.h; glibc and musl agree on both.
 _PTHREAD_PROCESS_SHARED: Final = 1
 _PTHREAD_MUTEX_ROBUST: Final = 1
