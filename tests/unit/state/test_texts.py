@@ -1,0 +1,89 @@
+"""Editing stored JSON in place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libpod.errors import DecodeError
+from libpod.state import texts
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"{}", b'{"lockID":7}'),
+        (b"{ }", b'{ "lockID":7}'),
+        (b'{"a":1}', b'{"a":1,"lockID":7}'),
+        (b'{"lockID":3}', b'{"lockID":7}'),
+        (b'{"lockID":123456,"z":1}', b'{"lockID":7,"z":1}'),
+        (b'{"a":{"lockID":3},"lockID":4}', b'{"a":{"lockID":3},"lockID":7}'),
+        (b'{"a":{"lockID":3}}', b'{"a":{"lockID":3},"lockID":7}'),
+        (b'{"a":"\\"lockID\\":5","lockID":4}', b'{"a":"\\"lockID\\":5","lockID":7}'),
+        (b'{"lockID":1,"lockID":2}', b'{"lockID":1,"lockID":7}'),
+        (b'{"lockID":null}', b'{"lockID":7}'),
+        (b'{"lockID":{"x":[1,2]},"b":1.50}', b'{"lockID":7,"b":1.50}'),
+        (b' {\n "a" : 1e2 ,\t"lockID" : 12 , "z":[1] }\n', b' {\n "a" : 1e2 ,\t"lockID" : 7 , "z":[1] }\n'),
+        ('{"ä":"☃","lockID":4}'.encode(), '{"ä":"☃","lockID":7}'.encode()),
+        (b'{"a":"\\u003c"}', b'{"a":"\\u003c","lockID":7}'),
+    ],
+)
+def test_one_member_is_replaced_and_nothing_else(before: bytes, after: bytes) -> None:
+    assert texts.replace_member(before, "lockID", 7) == after
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(), VALUES, max_size=5), st.text(), VALUES, st.sampled_from([None, 1]))
+def test_replacing_is_the_same_as_setting(
+    members: dict[str, object], key: str, value: object, indent: int | None
+) -> None:
+    raw = json.dumps(members, indent=indent, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assert json.loads(texts.replace_member(raw, key, value)) == {**members, key: value}
+
+
+@pytest.mark.parametrize(("value", "reason"), [(None, "missing"), (b"a\xffb", "offset 1")])
+def test_text_that_is_none(value: bytes | None, reason: str) -> None:
+    with pytest.raises(DecodeError, match=reason):
+        texts.decode_text(value, "name")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (None, "is missing"),
+        (b"", "invalid JSON"),
+        (b"{", "invalid JSON"),
+        (b'{"a":1}{', "invalid JSON"),
+        (b"null", "expected a JSON object"),
+        (b"[]", "expected a JSON object"),
+        (b"\xff{}", "not UTF-8"),
+        (b'{"a":NaN}', "NaN"),
+        (b'{"state":"3"}', "state: expected a whole number, found '3'"),
+        (b'{"state":true}', "state: expected a whole number"),
+        (b'{"state":3.0}', "state: expected a whole number"),
+        (b'{"pid":[]}', "pid: expected a whole number"),
+        (b'{"mounted":1}', "mounted: expected true or false"),
+        (b'{"bindMounts":[]}', "bindMounts: expected an object"),
+        (b'{"runDir":{}}', "runDir: expected text"),
+        (b"[" * 100000, "invalid JSON"),
+    ],
+)
+def test_state_that_cannot_be_read(raw: bytes | None, reason: str) -> None:
+    with pytest.raises(DecodeError, match="container x: state") as caught:
+        texts.decode_part("container", "x", "state", raw, texts.CONTAINER_STATE_TYPES)
+    assert reason in str(caught.value)
+
+
+def test_null_stands_for_nothing() -> None:
+    raw = json.dumps(dict.fromkeys(texts.CONTAINER_STATE_TYPES)).encode()
+    assert set(texts.decode_part("container", "x", "state", raw, texts.CONTAINER_STATE_TYPES).values()) == {
+        None
+    }
