@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from libpod.boot.directories import USER_DATA, USER_ROOTS, ContainerFiles
 from libpod.errors import DecodeError, FileError, InvalidState, LockError
-from libpod.host import jsonutil
+from libpod.host import files, jsonutil
 from libpod.state import reset
 from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord, VolumeRecord
 
@@ -41,7 +41,9 @@ def superfluous_backups(database: str, newest: str) -> list[str]:
     """The copies that are too many when *newest* is there, the oldest first."""
     directory, name = os.path.split(database)
     mark = name + _BACKUP_MARK
-    found = [os.path.join(directory, entry) for entry in os.listdir(directory) if entry.startswith(mark)]
+    found = [
+        os.path.join(directory, entry) for entry in files.list_directory(directory) if entry.startswith(mark)
+    ]
     older = sorted((path for path in found if path != newest), key=_changed)
     return older[: len(older) + 1 - BACKUPS_KEPT]
 

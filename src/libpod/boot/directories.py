@@ -81,18 +81,13 @@ class Directories:
         self._made: set[str] = set()
 
     def _listed(self, name: str) -> frozenset[str]:
-        """What is in a directory of ours. Reading it leaves no trace in its times."""
-        path = os.path.join(self.tmp_dir, name)
+        """What is in a directory of ours."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOATIME)
-        except (FileNotFoundError, NotADirectoryError):
-            return frozenset()
-        except OSError as error:
-            raise FileError("list", path, error) from error
-        try:
-            return frozenset(os.listdir(descriptor))
-        finally:
-            os.close(descriptor)
+            return frozenset(files.list_directory(os.path.join(self.tmp_dir, name)))
+        except FileError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return frozenset()
+            raise
 
     # ------------------------------------------------------------ the store
 

@@ -228,7 +228,7 @@ def write_alive(tmp_dir: str, boot_id: str | None) -> str:
 def _read(path: str) -> tuple[bytes, float] | None:
     """Contents and change time of a small regular file; None where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = files.open_quietly(path, os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:

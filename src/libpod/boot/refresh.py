@@ -19,6 +19,7 @@ for the boot record.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 from libpod import failpoints
@@ -477,11 +478,11 @@ class _Run:
 
 def _entries(directory: str) -> list[str]:
     try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise FileError("list", directory, error) from error
+        return files.list_directory(directory)
+    except FileError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise
 
 
 def _persists(pid: int | None) -> bool:

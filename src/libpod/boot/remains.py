@@ -107,14 +107,9 @@ class Remains:
 
 
 def _entries(directory: str) -> set[str]:
-    """The names in *directory*; reading them leaves no trace in its times."""
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOATIME)
-    except OSError as error:
+        return set(files.list_directory(directory))
+    except FileError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM):
             return set()
-        raise FileError("list", directory, error) from error
-    try:
-        return set(os.listdir(descriptor))
-    finally:
-        os.close(descriptor)
+        raise

@@ -151,11 +151,11 @@ def _directories(path: str) -> list[str]:
 def _names(directory: str) -> list[str]:
     """The names in *directory*, sorted; none if there is no such directory."""
     try:
-        return sorted(os.listdir(directory))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise FileError("list", directory, error) from error
+        return sorted(files.list_directory(directory))
+    except FileError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise
 
 
 @contextlib.contextmanager
