@@ -1,8 +1,8 @@
 """What a test may leave behind on the machine: processes, mounts, network namespaces.
 
-The machine is shared with other test processes, and what is found must be ours. A process is ours when it is our
-child, or when its command line names our temporary directory (a conmon, whose parent is gone); a mount, when it is
-below that directory.
+The machine is shared with other test processes, and what is found must be ours. A process is ours when it is
+our child, or when its command line names our temporary directory (a conmon, whose parent is gone); a mount,
+when it is below that directory.
 """
 
 from __future__ import annotations

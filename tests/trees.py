@@ -86,6 +86,7 @@ DEBIAN_13_PODMAN = Tree(
         "python3-pystemd",
         "python3-tomli",
         "runc",
+        "strace",
     ),
 )
 

@@ -231,7 +231,14 @@ class DatabaseMismatch(DatabaseError):
     """The database was made for another configuration: its *key* holds *stored*, we were given *ours*."""
 
     def __init__(
-        self, message: str, *, path: str | None = None, key: str, stored: str, ours: str, hint: str | None = None
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        key: str,
+        stored: str,
+        ours: str,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, path=path, hint=hint)
         self.key = key
@@ -265,7 +272,7 @@ class DatabaseVersion(DatabaseError):
 
 
 class DecodeError(LibpodError):
-    """A stored or printed value is not what its format says. *source* is a file or object, *key* the place in it."""
+    """A value from outside is not what its format says. *source* is a file or object, *key* the place."""
 
     def __init__(
         self, message: str, *, source: str | None = None, key: str | None = None, hint: str | None = None

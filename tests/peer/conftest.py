@@ -41,6 +41,8 @@ def make_store(store_factory: StoreFactory, tmp_path: Path) -> Iterator[MakeStor
         machines.append(machine)
         copy_disk(store_factory.disk(kind, populated=populated), machine.disk)
         store = store_factory.store(kind, machine, tmp_dir=tmp_dir)
+        if tmp_dir != DEFAULT_TMP_DIR:
+            store.database.unlink()  # it remembers the directory, and it has no container yet
         if boot:
             machine.boot()
         return store

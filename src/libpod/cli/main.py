@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parsed: Namespace | None = None
     try:
-        parsed = _parse(options.split(given))
+        line = options.split(given)
+        if line.verb == options.VERSION:
+            output.data(f"libpod version {VERSION}")
+            return codes.DONE
+        parsed = _parse(line)
         if parsed.missing_verb:
             return _no_verb(parsed.missing_verb)
         status: int = parsed.run(parsed)
@@ -57,7 +61,7 @@ def _parse(given: options.Given) -> Namespace:
 
 
 def _no_verb(parser: Parser) -> int:
-    output.data(parser.format_help())
+    parser.print_help()
     output.message(f"Error: missing command '{parser.prog} COMMAND'")
     return codes.FAILED
 

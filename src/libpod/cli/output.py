@@ -55,11 +55,14 @@ def as_json(value: object) -> None:
     data(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
     """Write *text* and hand it on at once, so that an error shows here and not at the end of the program.
 
     Half a surrogate pair, from a file name or a damaged record, has no UTF-8 form: it is shown as an escape.
     """
+    if stream is None:
+        # It was closed before the program began.
+        return
     stream.flush()
     stream.buffer.write(text.encode("utf-8", "backslashreplace"))
     stream.flush()

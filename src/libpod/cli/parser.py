@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from libpod.cli import options as global_options
-from libpod.cli import verbs
+from libpod.cli import output, verbs
 from libpod.errors import InvalidArgument
 from libpod.version import VERSION
 
@@ -25,6 +25,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
         super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False)
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 - we print to one place only
+        """Print the help."""
+        output.data(self.format_help().rstrip("\n"))
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found."""
@@ -88,9 +92,9 @@ def _add_flag(parser: Parser, flag: global_options.Flag) -> None:
 def parse(given: global_options.Given) -> argparse.Namespace:
     """Parse what follows the global flags. Raises InvalidArgument that names what is wrong.
 
-    `--help` and `--version` print and raise SystemExit.
+    `--help` prints it and raises SystemExit.
     """
-    if given.verb is None or given.verb in (*global_options.HELP, global_options.VERSION):
+    if given.verb is None or given.verb in global_options.HELP:
         return make_parser().parse_args([given.verb] if given.verb else [])
     if given.verb not in verbs.VERBS:
         raise InvalidArgument(f"unrecognized command 'libpod {given.verb}'", hint="see 'libpod --help'")

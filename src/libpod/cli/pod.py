@@ -40,7 +40,7 @@ def run_ps(options: Namespace) -> int:
     from libpod.containers import items, listing
 
     with stores.Store(options) as store:
-        found = items.read(store.state)
+        found = items.read(store.state, with_linux=False)
         troubles = store.quarantined("pods")
     rows = listing.Listing(found.containers, found.pods, now=time.time(), troubles=troubles).pods()
     if options.format:

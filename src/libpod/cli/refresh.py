@@ -78,6 +78,8 @@ def _refresh(options: Namespace, settings: Settings) -> int:
         found = stores.make_runtime(settings, progress).refresh(dry_run=options.dry_run)
     if options.format:
         output.as_json(found.as_dict())
+        for warning in found.warnings:
+            output.warning(warning)
     else:
         output.data(report.text(found.as_dict()))
     if found.decision.outcome == decide.REFUSE:

@@ -104,9 +104,12 @@ class Store:
         self.volumes = volumes
 
 
-def read(state: State) -> Store:
-    """Read every container, pod and volume of *state*. Raises only what concerns all of it."""
-    containers = [container_item(record) for record in state.all_containers()]
+def read(state: State, *, with_linux: bool = True) -> Store:
+    """Read every container, pod and volume of *state*. Raises only what concerns all of it.
+
+    Without *with_linux* the largest part of the OCI specifications is left out, which lists do not need.
+    """
+    containers = [container_item(record) for record in state.all_containers(with_linux=with_linux)]
     return Store(
         containers,
         [pod_item(record, containers) for record in state.all_pods()],
@@ -115,8 +118,8 @@ def read(state: State) -> Store:
 
 
 def read_containers(state: State) -> Store:
-    """The same without pods and volumes."""
-    return Store([container_item(record) for record in state.all_containers()])
+    """The same for a list of containers: no pods, no volumes."""
+    return Store([container_item(record) for record in state.all_containers(with_linux=False)])
 
 
 def container_item(record: ContainerRecord | BrokenRecord) -> Item:

@@ -67,19 +67,21 @@ def open(  # noqa: A001
     path: str = "",
     *,
     read_only: bool = False,
+    quiet: bool = False,
     timeout: float | None = TIMEOUT,
     on_wait: Callable[[str], None] | None = None,
 ) -> State:
     """Open the store of this *kind* at *path*, which is made if it is not there, unless *read_only*.
 
     Waits *timeout* seconds (None: for ever) for other processes; *on_wait* gets a line for people that names
-    the one in the way, once it takes long. Raises InvalidArgument for an unknown kind, and what the back ends raise.
+    the one in the way, once it takes long. Raises InvalidArgument for an unknown kind, and what the back ends
+    raise.
     """
     tell = _telling(path, on_wait)
     if kind == SQLITE:
         from libpod.state.sqlite import SQLiteState
 
-        return SQLiteState(path, read_only=read_only, timeout=timeout, on_wait=tell)
+        return SQLiteState(path, read_only=read_only, quiet=quiet, timeout=timeout, on_wait=tell)
     if kind == BOLTDB:
         from libpod.state.boltdb import BoltState
 

@@ -36,13 +36,16 @@ class SQLiteState(ObjectState):
         path: str,
         *,
         read_only: bool = False,
+        quiet: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
         self.path = path
         self.read_only = read_only
-        self._connection = Connection(path, read_only=read_only, timeout=timeout, on_wait=on_wait)
+        self._connection = Connection(
+            path, read_only=read_only, quiet=quiet and read_only, timeout=timeout, on_wait=on_wait
+        )
         try:
             self._prepare()
         except BaseException:

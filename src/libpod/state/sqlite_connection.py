@@ -16,6 +16,7 @@ import urllib.parse
 from libpod import failpoints
 from libpod.errors import DatabaseCorrupt, DatabaseError, DatabaseLocked, FileError
 from libpod.host import files
+from libpod.state import sqlite_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _DAMAGE_HINT: Final = (
 )
 
 
+HEADER_SIZE = 100
+"""Bytes of the head of every database file (sqlite.org, Database File Format)."""
 MESSAGE_AFTER = 1.0
 """Seconds of waiting after which somebody may want to know for whom."""
 
@@ -62,9 +65,11 @@ class Connection:
         path: str,
         *,
         read_only: bool = False,
+        quiet: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
+        """Open the file; with *quiet*, which is for reading only, as it is now and without a trace."""
         self.path = path
         self.timeout = timeout
         self.on_wait = on_wait
@@ -72,11 +77,22 @@ class Connection:
             _require_file(path)
         else:
             _create_file(path)
+        _require_header(path)
         mode = "ro" if read_only else "rw"
         patience = _SLICE if timeout is None else min(_SLICE, timeout)
         address = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
         with self.translated("open"):
             self._use(sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None))
+
+    def _use_snapshot(self) -> bool:
+        data = sqlite_snapshot.read(self.path, self.timeout)
+        if not data:
+            return False
+        with self.translated("open"):
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            connection.deserialize(data)
+            self._use(connection)
+        return True
 
     def use_memory(self) -> None:
         """Go on with an empty database in memory instead of the file."""
@@ -260,3 +276,17 @@ def _command(pid: int) -> str:
     except FileError:
         line = b""
     return line.replace(b"\0", b" ").decode("utf-8", "backslashreplace") or "unknown command"
+
+
+def _require_header(path: str) -> None:
+    """Refuse a file that is neither empty nor long enough for a header: SQLite takes it for an empty one."""
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise FileError("open database", path, error) from error
+    if 0 < size < HEADER_SIZE:
+        raise DatabaseCorrupt(
+            f"database {path} is cut off: it has {size} bytes, and its header alone has {HEADER_SIZE}",
+            path=path,
+            hint="put back a copy; a refresh leaves them beside it, as db.sql.boot-...",
+        )

@@ -42,7 +42,8 @@ def test_not_utf8(store: Store, name: str) -> None:
     assert "UTF-8" in message or "utf-8" in message
 
 
-@pytest.mark.parametrize("name", FILES)
+# A directory among drop-ins is passed over, as Podman does.
+@pytest.mark.parametrize("name", [name for name in FILES if ".conf.d/" not in name])
 def test_directory_instead_of_a_file(store: Store, name: str) -> None:
     before = store.database.read_bytes()
     target = store.path(f"{ETC}/{name}")
@@ -55,7 +56,6 @@ WRONG_TYPES = {
     "text for a number": ("containers.conf", "[engine]\nnum_locks = 'many'\n", "num_locks"),
     "number for text": ("containers.conf", "[engine]\nlock_type = 7\n", "lock_type"),
     "text for a table": ("containers.conf", "engine = 'runc'\n", "engine"),
-    "text for a list": ("libpod.conf", "conmon_path = '/usr/bin/conmon'\n", "conmon_path"),
     "numbers in a list": ("libpod.conf", "runtime_path = [1, 2]\n", "runtime_path"),
     "list for text": ("libpod.conf", "tmp_dir = ['/run/libpod']\n", "tmp_dir"),
     "text for true or false": ("libpod.conf", "no_pivot_root = 'yes'\n", "no_pivot_root"),

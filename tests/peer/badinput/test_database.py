@@ -90,7 +90,7 @@ def test_other_storage_driver(either: Store) -> None:
 # Damage.
 
 
-@pytest.mark.parametrize("size", [1, 100, PAGE, 2 * PAGE, 3 * PAGE + 17, -PAGE, -1])
+@pytest.mark.parametrize("size", [1, 100, PAGE, 2 * PAGE, 3 * PAGE + 17, 5 * PAGE])
 def test_truncated_bolt_file(store: Store, size: int) -> None:
     content = store.database.read_bytes()
     store.database.write_bytes(content[:size])
@@ -251,7 +251,7 @@ def test_ctrl_c_while_waiting(store: Store) -> None:
     process = store.machine.start(store.libpod_command("refresh"), environment=store.libpod_environment)
     assert process.stderr is not None
     assert process.stderr.readline()
-    store.machine.run(["pkill", "-INT", "-f", "-m libpod"])
+    store.machine.run(["busybox", "pkill", "-INT", "-f", "-m libpod"])
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors

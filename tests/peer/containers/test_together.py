@@ -107,8 +107,8 @@ def test_we_start_what_podman_created_and_it_reads_its_end(store: Store) -> None
 
 def test_what_podman_shows_of_ours_is_what_was_asked_for(store: Store) -> None:
     ours(
-        store, "web", "--hostname", "box", "--label", "a=b", "--user", "0:0", "-w", "/data", "--memory", "64m",
-        "--cap-drop", "KILL", "--stop-signal", "INT", "--annotation", "x=y", "--read-only",
+        store, "web", "--hostname", "box", "--label", "a=b", "--user", "0:0", "-w", "/data",
+        "--memory", "64m", "--cap-drop", "KILL", "--stop-signal", "INT", "--annotation", "x=y", "--read-only",
     )  # fmt: skip
     found: dict[str, Any] = store.inspect("web")
     config, host = found["Config"], found["HostConfig"]

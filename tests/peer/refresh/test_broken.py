@@ -135,7 +135,8 @@ def test_lock_number_that_does_not_exist(populated: Store) -> None:
     identifier, _ = database.named(populated.database, "container", "running")
     database.change(populated.database, "container", identifier, "config", lockID=4_000_000)
     report = populated.refresh()
-    assert report["locks"]["renumbered"] == 1
+    # Lock files have any number; the shared memory has a last one.
+    assert report["locks"]["renumbered"] == (populated.lock_type == "shm")
     populated.podman("start", "running")
 
 

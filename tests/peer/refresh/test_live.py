@@ -80,8 +80,7 @@ def test_podman_goes_on_with_adopted_containers(live: Store, loss: str) -> None:
     live.podman("start", "stopped")
     for name in ("running", "paused", "in-pod", "created", "stopped"):
         live.podman("stop", "-t", "0", name)
-    live.podman("pod", "rm", "pod")
-    live.podman("rm", "--all")
+    live.remove_everything()
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -89,7 +88,7 @@ def test_exit_of_an_adopted_container_is_seen(live: Store, loss: str) -> None:
     """conmon was told the exit directory at the start; the exit code must arrive there."""
     LOSSES[loss](live)
     live.refresh()
-    live.machine.run(["kill", "-KILL", str(live.pid("running"))])
+    live.kill(live.pid("running"))
     assert live.podman("wait", "running").stdout == "137\n"
     assert live.states()["running"] == "exited"
 
@@ -116,7 +115,7 @@ def test_one_container_died_with_the_directory(make_store: MakeStore) -> None:
     dead, live = store.run("dead"), store.run("live")
     conmon = int(store.path(f"{store.run_root}/overlay-containers/{dead}/userdata/conmon.pid").read_text())
     pids = {"dead": store.pid("dead"), "live": store.pid("live")}
-    store.machine.run(["kill", "-KILL", str(conmon), str(pids["dead"])])
+    store.kill(conmon, pids["dead"])
     store.remove_tmp_dir()
     report = store.refresh()
     assert report["decision"] == "adopt"
@@ -132,8 +131,7 @@ def test_all_died_in_the_same_boot(make_store: MakeStore) -> None:
     store.run("running")
     store.refresh()
     pid = store.pid("running")
-    store.machine.run(["pkill", "-KILL", "conmon"])
-    store.machine.run(["kill", "-KILL", str(pid)])
+    store.kill(store.inspect("running")["State"]["ConmonPid"], pid)
     store.remove_tmp_dir()
     report = store.refresh()
     assert report["decision"] == "refresh"
@@ -157,7 +155,8 @@ def test_pid_that_another_process_got(make_store: MakeStore) -> None:
     assert report["containers"]["adopted"] == 0
     for stranger in strangers:
         assert stranger.poll() is None, "a process that has nothing to do with the store was ended"
-        stranger.kill()
+    store.machine.power_off()
+    for stranger in strangers:
         stranger.communicate()
 
 

@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commits return without waiting for the disk; tests of the syncs themselves put their own in place."""
+    """Let commits return without waiting for the disk; tests of the syncs put their own in place."""
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
