@@ -9,6 +9,7 @@ import sys
 
 from libpod.cli import codes, options, output
 from libpod.errors import LibpodError, OCIRuntimeNotFound, OCIRuntimePermissionDenied
+from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
