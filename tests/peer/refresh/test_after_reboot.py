@@ -344,7 +344,6 @@ def test_stores_the_same_as_the_refresh_of_podman_5(make_store: MakeStore) -> No
         found = database.objects(ours.database, kind)
         for identifier, stored in expected.items():
             assert found[identifier].config == stored.config
-            state = found[identifier].state_json()
-            assert state | {"stoppedByUser": None} == stored.state_json() | {"stoppedByUser": None}, (
-                stored.name
-            )
+            here, there = found[identifier].state_json(), stored.state_json()
+            here["stoppedByUser"] = there["stoppedByUser"] = None  # kept since Podman 5.8
+            assert here == there, (kind, stored.name)

@@ -121,7 +121,9 @@ def test_one_container_died_with_the_directory(make_store: MakeStore) -> None:
     assert report["decision"] == "adopt"
     assert report["containers"]["adopted"] == 1
     assert store.process_lives(pids["live"])
-    assert store.states() == {"dead": "exited", "live": "running"}
+    states = store.states()
+    assert states["dead"] in ("exited", "stopped")  # what Podman makes of a process that is gone
+    assert states["live"] == "running"
     assert store.inspect(live)["State"]["Pid"] == pids["live"]
     store.podman("start", "dead")
 
