@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from libpod.boot.survey import Survey
     from libpod.config.runtime import RuntimeConfig
     from libpod.locks import LockManager
-    from libpod.state.protocol import StateTransaction
+    from libpod.state.protocol import State, StateTransaction
 
 _ATTEMPTS: Final = 3
 _FILE_LOCKS: Final = 2**32
@@ -78,7 +78,7 @@ def run(
             with report.phase("lock"):
                 lock = stack.enter_context(BootLock(tmp_dir, create=not dry_run, on_wait=on_wait))
             with report.phase("decide"):
-                found = survey.survey(config, on_wait=on_wait)
+                found = survey.survey(config, quiet=dry_run, on_wait=on_wait)
             if not files.same_file(found.config.tmp_dir, tmp_dir):
                 tmp_dir = found.config.tmp_dir
                 continue
@@ -201,9 +201,14 @@ class _Run:
 
     # ------------------------------------------------------------ the database
 
+    def _open(self, *, read_only: bool) -> State:
+        return survey.open_state(
+            self.found.database, read_only=read_only, quiet=not self.write, on_wait=self.on_wait
+        )
+
     def _prepare_pods(self) -> PodCgroups:
         found = PodCgroups(self.config, self.report, write=self.write)
-        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        store = self._open(read_only=True)
         try:
             found.start_slices(store)
         finally:
@@ -212,7 +217,7 @@ class _Run:
 
     def _reset_state(self, pods: PodCgroups, remains: Remains) -> list[ContainerFiles]:
         file = self.found.database
-        store = survey.open_state(file, read_only=not self.write, on_wait=self.on_wait)
+        store = self._open(read_only=not self.write)
         try:
             with store.transaction() if self.write else store.view() as tables:
                 if self.write:
@@ -235,7 +240,7 @@ class _Run:
         file = self.found.database
         self.report.did(f"make database {file.path}")
         if self.write:
-            store = survey.open_state(file, read_only=False, on_wait=self.on_wait)
+            store = self._open(read_only=False)
             try:
                 store.validate_config(survey.database_config(self.config))
             finally:
@@ -260,7 +265,7 @@ class _Run:
 
     def _copy_database(self, target: str) -> None:
         # Opening for writing may already change the file: it makes what is missing.
-        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        store = self._open(read_only=True)
         try:
             failpoints.reach("refresh.backup")
             store.backup(target)
@@ -412,7 +417,7 @@ class _Run:
                 yield container.id
 
     def _adopt_numbers(self) -> None:
-        store = survey.open_state(self.found.database, read_only=True, on_wait=self.on_wait)
+        store = self._open(read_only=True)
         try:
             with store.view() as tables, contextlib.ExitStack() as stack:
                 style = tables.style()

@@ -85,11 +85,20 @@ def locate(config: RuntimeConfig) -> DatabaseFile:
 
 
 def open_state(
-    database: DatabaseFile, *, read_only: bool, on_wait: Callable[[str], None] | None = None
+    database: DatabaseFile,
+    *,
+    read_only: bool,
+    quiet: bool = False,
+    on_wait: Callable[[str], None] | None = None,
 ) -> State:
     """Open the database. DatabaseLocked when another process holds it for longer than DATABASE_SECONDS."""
     return state.open(
-        database.kind, database.path, read_only=read_only, timeout=DATABASE_SECONDS, on_wait=on_wait
+        database.kind,
+        database.path,
+        read_only=read_only,
+        quiet=quiet,
+        timeout=DATABASE_SECONDS,
+        on_wait=on_wait,
     )
 
 
@@ -136,7 +145,9 @@ def known_tmp_dir(config: RuntimeConfig) -> str:
     return config.tmp_dir if record is None else record.tmp_dir
 
 
-def survey(config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = None) -> Survey:
+def survey(
+    config: RuntimeConfig, *, quiet: bool = False, on_wait: Callable[[str], None] | None = None
+) -> Survey:
     """Gather the facts about the store of *config*. The lock of a runtime directory must be held.
 
     When the runtime directory of the result is another one than the one locked, the survey is to be made
@@ -147,7 +158,7 @@ def survey(config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = Non
     if not database.exists:
         return Survey(config, database, record, _marks(config, database, record), (), warnings)
     told = config.warnings
-    store = open_state(database, read_only=True, on_wait=on_wait)
+    store = open_state(database, read_only=True, quiet=quiet, on_wait=on_wait)
     try:
         stored = store.stored_config()
         config = config.adopt(cast("StoredConfig", stored))

@@ -73,8 +73,9 @@ def open(  # noqa: A001
 ) -> State:
     """Open the store of this *kind* at *path*, which is made if it is not there, unless *read_only*.
 
-    Waits *timeout* seconds (None: for ever) for other processes; *on_wait* gets a line for people that names
-    the one in the way, once it takes long. Raises InvalidArgument for an unknown kind, and what the back ends
+    *quiet*, for reading only, leaves no trace in the file's access time. Waits *timeout* seconds (None: for
+    ever) for other processes; *on_wait* gets a line for people that names the one in the way, once it takes
+    long. Raises InvalidArgument for an unknown kind, and what the back ends
     raise.
     """
     tell = _telling(path, on_wait)

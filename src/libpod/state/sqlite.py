@@ -23,8 +23,8 @@ class SQLiteState(ObjectState):
 
     Each operation is a transaction of its own; the database is locked only while one runs. Waits *timeout*
     seconds (None: for ever) for other processes, after calling *on_wait* with the name of the one that is in
-    the way. A file that is not there is made, mode 0600, unless *read_only*: then nothing at all is written.
-    Tables and columns that are not ours are left alone.
+    the way. A file that is not there is made, mode 0600, unless *read_only*: then nothing at all is written,
+    and with *quiet* not even the time of access. Tables and columns that are not ours are left alone.
 
     Raises FileError, DatabaseLocked, DatabaseCorrupt, and DatabaseVersion for a schema other than version 1.
     """

@@ -78,6 +78,8 @@ class Connection:
         else:
             _create_file(path)
         _require_header(path)
+        if quiet and self._use_snapshot():
+            return
         mode = "ro" if read_only else "rw"
         patience = _SLICE if timeout is None else min(_SLICE, timeout)
         address = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"

@@ -1,7 +1,7 @@
 """An SQLite database as it is now, read without a trace in its access time.
 
-SQLite itself cannot open a file that way. So the whole file is read under the lock that SQLite's readers take,
-and opened in memory.
+SQLite itself cannot open a file that way. So the whole file is read under the lock that SQLite's readers
+take, and opened in memory.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _POLL_SECONDS: Final = 0.02
 def read(path: str, timeout: float | None) -> bytes | None:
     """The contents of the database *path*, in one consistent state.
 
-    None where only SQLite itself can read it: an interrupted write has to be undone first, the database keeps a
-    write-ahead log, or somebody writes for longer than *timeout* seconds.
+    None where only SQLite itself can read it: an interrupted write has to be undone first, the database
+    keeps a write-ahead log, or somebody writes for longer than *timeout* seconds.
     """
     try:
         descriptor = files.open_quietly(path)
