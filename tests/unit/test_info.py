@@ -30,6 +30,8 @@ def registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def config(tmp_path: Path, registries: Path, monkeypatch: pytest.MonkeyPatch) -> RuntimeConfig:
     """The configuration of a store that is not there yet."""
+    (tmp_path / "user").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
     monkeypatch.setenv("CONTAINERS_CONF", os.devnull)
     monkeypatch.setenv("CONTAINERS_STORAGE_CONF", os.devnull)
     directories = {"graph_root": "root", "run_root": "runroot", "tmp_dir": "tmp"}

@@ -72,10 +72,12 @@ def flags(tmp_path: Path) -> list[str]:
 def environment(tmp_path: Path) -> dict[str, str]:
     """An environment in which nothing of this host's configuration is read."""
     (tmp_path / "containers.conf").write_text('[engine]\nlock_type = "file"\ncgroup_manager = "cgroupfs"\n')
+    (tmp_path / "user").mkdir(mode=0o700)
     (tmp_path / "storage.conf").write_text('[storage]\ndriver = "overlay"\n')
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
+        "XDG_RUNTIME_DIR": str(tmp_path / "user"),
         "PYTHONPATH": str(SOURCE),
         "CONTAINERS_CONF": str(tmp_path / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(tmp_path / "storage.conf"),

@@ -67,6 +67,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     (tmp_path / "storage.conf").write_text('[storage]\ndriver = "overlay"\n')
     monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
     monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(tmp_path / "storage.conf"))
+    (tmp_path / "user").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
     monkeypatch.delenv("STORAGE_DRIVER", raising=False)
     monkeypatch.delenv("STORAGE_OPTS", raising=False)
     return Place(tmp_path, capsys)
