@@ -319,12 +319,15 @@ def _decode_record(value: dict[str, object], path: str) -> BootRecord:
 
 
 def write_record(path: str, record: BootRecord) -> None:
-    """Write the boot record, flushed, name included."""
+    """Write the boot record, flushed.
+
+    Its name is not: when a power cut loses it, the record before it is there, of an earlier boot as well.
+    """
     import json
 
     failpoints.reach("marker.record")
     data = json.dumps(record.as_dict(), indent=1).encode() + b"\n"
-    files.write_atomic(path, data, mode=RECORD_MODE)
+    files.write_atomic(path, data, mode=RECORD_MODE, sync_dir=False)
 
 
 def _load_object(data: bytes, path: str) -> dict[str, object]:

@@ -12,8 +12,8 @@ Steps, each of which can be interrupted anywhere: the next run begins again, and
 5.  containers: per-boot files. pods: cgroups. networks: leases. storage: mount counts.
 6.  alive: the boot record, the report, and last of all the alive file.
 
-Flushes (fsync, fdatasync), whatever the number of objects: two for the copy, two for the transaction, two
-for the boot record.
+Flushes (fsync, fdatasync), whatever the number of objects: with BoltDB two for the copy, two for the
+transaction and one for the boot record; with SQLite one, four and one.
 """
 
 from __future__ import annotations

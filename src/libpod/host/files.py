@@ -66,15 +66,6 @@ def read_bytes(path: str, *, limit: int | None = None) -> bytes:
         raise FileError("read", path, error) from error
 
 
-def _open_untouched(path: str, flags: int) -> int:
-    """Open for reading without a new access time, where we may: looking at a file leaves no trace then."""
-    try:
-        return os.open(path, flags | os.O_NOATIME)
-    except PermissionError:
-        # Only the owner of a file may ask for that.
-        return os.open(path, flags)
-
-
 def _read_all(descriptor: int, limit: int | None) -> bytes:
     size = os.fstat(descriptor).st_size
     pieces: list[bytes] = []
@@ -206,10 +197,11 @@ def sync_directory(path: str) -> None:
         raise FileError("flush directory", path, error) from error
 
 
-def copy_file(source: str, target: str, *, mode: int = 0o600) -> str:
+def copy_file(source: str, target: str, *, mode: int = 0o600, sync_dir: bool = True) -> str:
     """Copy the regular file *source* to *target* in one atomic, flushed step.
 
-    Returns "reflink" where the file system shares the blocks (ioctl FICLONE), else "copy".
+    Without *sync_dir* the name of the copy may be lost by a power cut, until the directory is flushed by
+    something else. Returns "reflink" where the file system shares the blocks (ioctl FICLONE), else "copy".
     """
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -224,7 +216,8 @@ def copy_file(source: str, target: str, *, mode: int = 0o600) -> str:
         raise FileError(f"copy {source} to", target, error) from error
     finally:
         os.close(descriptor)
-    sync_directory(os.path.dirname(target) or ".")
+    if sync_dir:
+        sync_directory(os.path.dirname(target) or ".")
     return how
 
 

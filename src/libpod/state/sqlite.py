@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from libpod.errors import DatabaseCorrupt, DatabaseVersion
 from libpod.host import files
@@ -58,10 +59,15 @@ class SQLiteState(ObjectState):
         self._connection.close()
 
     def backup(self, target: str) -> str:
-        """Copy the database, in one consistent state, to the file *target*; "reflink" or "copy"."""
+        """Copy the database, in one consistent state, to the file *target*; "reflink" or "copy".
+
+        A copy beside the database is flushed with its name by the next transaction, before that changes
+        anything: SQLite flushes the directory when it has made its journal there.
+        """
+        beside = os.path.dirname(os.path.abspath(target)) == os.path.dirname(os.path.abspath(self.path))
         # The copy opens and closes the file and so drops our read lock, when the data is already copied.
         with self._view():
-            return files.copy_file(self.path, target)
+            return files.copy_file(self.path, target, sync_dir=not beside)
 
     @contextlib.contextmanager
     def _open_view(self) -> Iterator[Tables]:
