@@ -68,8 +68,16 @@ def _sqlite_objects(path: Path, kind: str) -> Iterator[tuple[str, Stored]]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for identifier, config, state in connection.execute(query):
             name = json.loads(config).get("name", identifier)
-            netns = json.loads(state or "{}").get("netns")
-            yield identifier, Stored(name, config, state or None, netns)
+            yield identifier, Stored(name, config, state, _netns(state))
+
+
+def _netns(state: bytes | None) -> str | None:
+    """Return the network namespace in a state; a broken state has none."""
+    try:
+        decoded = json.loads(state or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    return decoded.get("netns") if isinstance(decoded, dict) else None
 
 
 @contextlib.contextmanager
@@ -95,7 +103,7 @@ def write(path: Path, kind: str, identifier: str, part: str, value: bytes) -> No
         table, key = TABLES[kind]
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:
             query = f"UPDATE {table}{part.capitalize()} SET JSON = ? WHERE {key} = ?"
-            connection.execute(query, (value.decode(errors="surrogateescape"), identifier))
+            connection.execute(query, (value, identifier))
         return
     with _bolt(path, read_only=False) as database, database.update() as transaction:
         parent = transaction.bucket(BUCKETS[kind])

@@ -80,7 +80,9 @@ class Connection:
         _require_header(path)
         if quiet and self._use_snapshot():
             return
-        mode = "ro" if read_only else "rw"
+        # An interrupted write is undone by whoever opens the file next, and only if it may write.
+        interrupted = not quiet and sqlite_snapshot.is_hot(path)
+        mode = "ro" if read_only and not interrupted else "rw"
         patience = _SLICE if timeout is None else min(_SLICE, timeout)
         address = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
         with self.translated("open"):

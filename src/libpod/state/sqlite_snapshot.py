@@ -41,7 +41,7 @@ def read(path: str, timeout: float | None) -> bytes | None:
     except OSError as error:
         raise FileError("open database", path, error) from error
     try:
-        if not _lock(descriptor, timeout) or _is_hot(path):
+        if not _lock(descriptor, timeout) or is_hot(path):
             return None
         data = _contents(descriptor)
     except OSError as error:
@@ -58,7 +58,7 @@ def _contents(descriptor: int) -> bytes:
     return b"".join(pieces)
 
 
-def _is_hot(path: str) -> bool:
+def is_hot(path: str) -> bool:
     """Whether there is a journal: of an interrupted write, or of one that is not finished."""
     try:
         return os.stat(f"{path}-journal").st_size > 0

@@ -312,8 +312,8 @@ def test_host_with_all_defaults(store_factory: StoreFactory, tmp_path: Path) -> 
 def comparable(state: dict[str, Any]) -> dict[str, Any]:
     """Leave out what our refresh stores as Podman 5 does.
 
-    What had run is exited, not created; that the user stopped a container is remembered (Podman 5.8); the path
-    of a pod's cgroup is known from the start.
+    What had run is exited, not created; that the user stopped a container is remembered (Podman 5.8); the
+    path of a pod's cgroup is known from the start.
     """
     return {k: v for k, v in state.items() if k not in ("state", "stoppedByUser", "cgroupPath")}
 

@@ -170,4 +170,6 @@ def test_number_of_flushes_does_not_grow(make_store: MakeStore, tmp_path: Path, 
         clone.containers(store, "a", containers - 5)
         store.machine.boot()
         counts[containers] = flushes(store, tmp_path)
-    assert counts[5] == counts[50] <= FLUSHES_AT_MOST
+    # SQLite flushes its journal as well, twice.
+    most = FLUSHES_AT_MOST + (2 if store.database.suffix == ".sql" else 0)
+    assert counts[5] == counts[50] <= most

@@ -321,6 +321,22 @@ class TestDamageInOneBucket:
                 kept = [key for key in WANTED_FLAT if key >= keys[-1]]
                 assert [key for key, _ in bucket.seek(keys[-1])] == sorted(kept)
 
+    def test_failed_delete_leaves_the_transaction_usable(self, path: Path) -> None:
+        """The bucket is sound, but the page of its parent that names it has become unreadable meanwhile."""
+        name = b"%064d" % 8
+        with Database.open(path) as db, db.update() as tx:
+            ctr = require(tx.bucket(b"ctr"))
+            require(ctr.bucket(name))
+            leaf, _ = ctr._find(name)
+            patch(path, leaf.page * PAGE + 8, b"\xff\xff")
+            tx._cache.clear()
+            with pytest.raises(DatabaseCorrupt):
+                ctr.delete_bucket(name)
+            require(tx.bucket(b"one")).put(b"k", b"new")
+        with Database.open(path, read_only=True) as db, db.view() as tx:
+            assert require(tx.bucket(b"one")).get(b"k") == b"new"
+            assert not [text for text in problems(tx) if "free list" in text]
+
     def test_it_cannot_be_deleted_and_the_transaction_goes_on(self, broken: Path) -> None:
         with Database.open(broken) as db, db.update() as tx:
             ctr = require(tx.bucket(b"ctr"))

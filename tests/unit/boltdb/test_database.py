@@ -142,6 +142,25 @@ class TestReadOnly:
                 db.update()
         assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ctime_ns) == before
 
+    def test_leaves_no_access_time(self, path: Path) -> None:
+        make(path, {b"b": {b"k": b"v"}})
+        os.utime(path, (1000, 2000))  # older than the last change: relatime would note the access
+        stored(path)
+        assert path.stat().st_atime == 1000
+
+    def test_file_of_somebody_else(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Only the owner may ask for no access time; others read all the same."""
+        make(path, {b"b": {}})
+        really = os.open
+
+        def refuse(name: str, flags: int, mode: int = 0o777) -> int:
+            if flags & os.O_NOATIME:
+                raise PermissionError(1, "Operation not permitted")
+            return really(name, flags, mode)
+
+        monkeypatch.setattr(os, "open", refuse)
+        assert stored(path) == {b"b": {}}
+
     def test_two_readers_at_once(self, path: Path) -> None:
         make(path, {b"b": {}})
         with (
