@@ -152,7 +152,7 @@ class Bucket:
             return False
         if leaf.flags[index]:
             raise InvalidArgument(f"{readable(key)} is a bucket: delete it as one")
-        self._remove(key)
+        _remove(*self._find(key, change=True))
         return True
 
     def create_bucket(self, name: bytes) -> Bucket:
@@ -181,9 +181,10 @@ class Bucket:
         bucket = self.bucket(name)
         if bucket is None:
             raise NoSuchObject(readable(name), f"no such bucket: {readable(name)}")
+        leaf, index = self._find(name, change=True)
         bucket._free()
         del self._buckets[name]
-        self._remove(name)
+        _remove(leaf, index)
 
     def next_sequence(self) -> int:
         """Count this bucket's sequence up by one and return it."""
@@ -261,11 +262,6 @@ class Bucket:
             leaf, following = self._descend(start)
             yield leaf, bisect_left(leaf.keys, start)
             start = following
-
-    def _remove(self, key: bytes) -> None:
-        leaf, index = self._find(key, change=True)
-        del leaf.keys[index], leaf.values[index], leaf.flags[index]
-        leaf.unbalanced = True
 
     def _open(self, name: bytes, value: bytes | memoryview, page: int) -> Bucket:
         """Make the bucket whose header and inline page *value* holds, which stands on *page*."""
@@ -374,6 +370,11 @@ def _insert(leaf: Leaf, key: bytes, value: bytes, flag: int) -> None:
     leaf.keys.insert(index, bytes(key))
     leaf.values.insert(index, value)
     leaf.flags.insert(index, flag)
+
+
+def _remove(leaf: Leaf, index: int) -> None:
+    del leaf.keys[index], leaf.values[index], leaf.flags[index]
+    leaf.unbalanced = True
 
 
 def _require_key(key: bytes) -> None:

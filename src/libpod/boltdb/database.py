@@ -230,11 +230,3 @@ def _sync_directory(path: str) -> None:
             os.close(descriptor)
     except OSError as error:
         raise failure("sync", directory, error) from error
-
-
-def _open_untouched(path: str, flags: int, mode: int) -> int:
-    """Open without a new access time, where we may: only the owner of a file may ask for that."""
-    try:
-        return os.open(path, flags | os.O_NOATIME, mode)
-    except PermissionError:
-        return os.open(path, flags, mode)

@@ -23,9 +23,21 @@ from libpod.errors import LockExists, NoLocksLeft
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import Final
 
     from libpod.config.runtime import RuntimeConfig
     from libpod.locks import LockManager
+
+
+_FILE_LOCKS: Final = 2**32
+
+
+def limit_of(config: RuntimeConfig) -> int:
+    """How many lock numbers there are; files have no end but Podman's 32 bits."""
+    if config.lock_type == "file":
+        return _FILE_LOCKS
+    # The segment has locks by the 32.
+    return -(-config.num_locks // 32) * 32
 
 
 def open_manager(config: RuntimeConfig, *, create: bool) -> LockManager:
@@ -40,6 +52,7 @@ class LockNumbers:
 
     manager: where they are allocated; None in a dry run where there is none yet.
     limit: how many numbers there are.
+    usual: how many of them are used for new numbers.
     others: numbers that belong to other stores.
     resumed: an attempt of this boot died; what is held and not of *others* was allocated by it.
     did: is told each allocation, in words.
@@ -50,6 +63,7 @@ class LockNumbers:
         manager: LockManager | None,
         *,
         limit: int,
+        usual: int | None = None,
         others: Collection[int] = (),
         resumed: bool = False,
         dry_run: bool = False,
@@ -62,7 +76,7 @@ class LockNumbers:
         self._resumed = resumed
         self._did = did
         self._claimed: set[int] = set()
-        self._next = limit - 1
+        self._next = min(limit, usual or limit) - 1
         self.renumbered = 0
 
     @property
@@ -99,7 +113,7 @@ class LockNumbers:
             self._next -= 1
             if (self._resumed or number not in self._held) and self._take(number, owner):
                 return number
-        raise NoLocksLeft(f"all {self._limit} locks are taken: {owner} shares one with another object")
+        raise NoLocksLeft(f"all locks are taken: {owner} shares one with another object")
 
 
 def _allocate(manager: LockManager, number: int) -> bool:

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from libpod.state.protocol import State, StateTransaction
 
 _ATTEMPTS: Final = 3
-_FILE_LOCKS: Final = 2**32
 
 
 def run(
@@ -314,16 +313,17 @@ class _Run:
             # Lock files named after IDs, which are made when they are needed.
             return LockNumbers(None, limit=0, did=self.report.did)
         manager = self._open_manager()
-        if manager is None:
-            limit = self.config.num_locks
-            return LockNumbers(None, limit=limit, did=self.report.did)
-        stack.callback(manager.close)
-        others, resumed = self._locks_of_others(manager)
+        others: set[int] = set()
+        resumed = False
+        if manager is not None:
+            stack.callback(manager.close)
+            others, resumed = self._locks_of_others(manager)
         if self.write and self.report.decision.outcome == decide.REFRESH:
             marker.write_pending(self.tmp_dir, self.facts.boot_id, others)
         return LockNumbers(
             manager,
-            limit=getattr(manager, "num_locks", _FILE_LOCKS),
+            limit=numbers.limit_of(self.config),
+            usual=self.config.num_locks,
             others=others,
             resumed=resumed,
             dry_run=not self.write,

@@ -6,6 +6,7 @@ from libpod.errors import DatabaseCorrupt, DecodeError
 from libpod.host import jsonutil
 from libpod.state import boltdb_schema as schema
 from libpod.state import records
+from libpod.state.boltdb_dump import dump
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord, ContainerRecord
@@ -549,7 +550,7 @@ class BoltTables(Tables):
 
     def dump(self) -> Iterator[dict[str, object]]:
         for name, bucket in self._transaction.buckets():
-            yield from _dump(bucket, [printable(name)])
+            yield from dump(bucket, [printable(name)])
 
 
 # ---------------------------------------------------------------- values
@@ -588,17 +589,3 @@ def _put_changed(bucket: Bucket, key: bytes, value: bytes) -> bool:
 
 def _put_or_delete(bucket: Bucket, key: bytes, value: str | None) -> bool:
     return _put_changed(bucket, key, value.encode()) if value else bucket.delete(key)
-
-
-def _dump(bucket: Bucket, path: list[str]) -> Iterator[dict[str, object]]:
-    empty = True
-    for key, value in bucket.items():
-        empty = False
-        if value is not None:
-            yield {"bucket": path, "key": printable(key), "value": printable(value)}
-            continue
-        nested = bucket.bucket(key)
-        if nested is not None:
-            yield from _dump(nested, [*path, printable(key)])
-    if empty:
-        yield {"bucket": path}

@@ -1,4 +1,4 @@
-"""A store with its directories, database and boots, in a temporary directory: nothing of the host's is used."""
+"""A store with its directories, database and boots below a temporary directory, apart from the host's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def identifier(number: int) -> str:
 
 
 class Store:
-    """A store and the machine that it is on: `reboot` gives it another boot ID and takes the per-boot files."""
+    """A store and its machine: `reboot` gives it another boot ID and takes the per-boot files."""
 
     def __init__(self, root: Path, kind: str, **overrides: object) -> None:
         self.root = root

@@ -145,3 +145,9 @@ def test_adopted_objects_keep_what_they_have(manager: LockManager, make: Callabl
         numbers.keep(number, "it")
     assert manager.allocated() == {1, 2}
     assert (numbers.allocated, numbers.renumbered) == (3, 0)
+
+
+def test_new_numbers_are_within_the_usual(manager: LockManager, make: Callable[..., LockNumbers]) -> None:
+    """Lock files have numbers without end, but the next lock_type may be the other one."""
+    numbers = make(usual=8)
+    assert [numbers.claim(20, "it"), numbers.claim(20, "other")] == [20, 7]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 from libpod import failpoints
 from libpod.boot import marker
 from libpod.errors import DatabaseMismatch, FileError, LockTimeout
-from libpod.host import files
 from tests.unit.boot.conftest import RUNNING, STARTED, identifier
 
 if TYPE_CHECKING:
@@ -86,11 +86,6 @@ class TestState:
             os.utime(kept[-1], (number, number))
             store.reboot()
         assert [path.exists() for path in kept] == [False, False, True, True]
-
-    @pytest.mark.parametrize("name", ["", "x" * 3, "..", "a/b"])
-    def test_an_id_that_is_no_name_makes_no_path(self, store: Store, name: str) -> None:
-        if name in ("", "xxx"):
-            pytest.skip("a database takes it for a name like any other")
 
 
 class TestFiles:
@@ -191,7 +186,7 @@ class TestLocks:
             store.container(number, lock=5)
         assert store.refresh().locks_renumbered == 3
         numbers = {store.stored(number).lock_id for number in range(4)}
-        assert len(numbers) == 4
+        assert numbers == {5, 2047, 2046, 2045}
         assert {int(path.name) for path in (store.tmp / "locks").iterdir()} == numbers
         store.reboot()
         assert store.refresh().locks_renumbered == 0
@@ -363,7 +358,6 @@ def test_a_full_disk_ends_the_refresh_before_alive(store: Store, monkeypatch: py
         raise OSError(28, "No space left on device", path)
 
     monkeypatch.setattr(os, "mkdir", full)
-    store.tmp.mkdir() if False else files.os.makedirs  # noqa: B018
     with pytest.raises(FileError, match="No space left"):
         store.refresh()
     assert not (store.tmp / "alive").exists()
@@ -434,8 +428,6 @@ def test_killed_anywhere_the_next_run_ends_the_same(
 
 
 def _copy(source: Path, target: Path) -> None:
-    import shutil
-
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
 
@@ -464,6 +456,4 @@ def test_live_container_is_adopted_not_reset(store: Store) -> None:
 
 
 def _remove_tree(path: Path) -> None:
-    import shutil
-
     shutil.rmtree(path)
