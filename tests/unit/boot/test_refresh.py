@@ -44,7 +44,9 @@ class TestState:
     def test_pods_and_volumes(self, store: Store) -> None:
         store.refresh()
         database = store.open(read_only=True)
-        assert database.pod(identifier(2)).cgroup_path == f"/libpod_parent/{identifier(2)}"
+        # A user without privileges has no control groups to give away.
+        expected = "" if os.geteuid() else f"/libpod_parent/{identifier(2)}"
+        assert database.pod(identifier(2)).cgroup_path == expected
         assert database.volume("data").mount_count == 0
         assert "mountPoint" not in database.volume("data").state
         database.close()
