@@ -64,13 +64,24 @@ PYTHON
     touch "$environment/complete"
 }
 
+# Tests that were killed leave machines mounted; nothing on other file systems may be removed with them.
+# shellcheck disable=SC2317 # called by the trap
+cleanup() {
+    local point
+    wait
+    awk -v room="$room/" 'index($2, room) == 1 { print $2 }' /proc/self/mounts | tac | while read -r point; do
+        umount "$point"
+    done
+    rm -rf --one-file-system "$room" "$short"
+}
+
 # The tests run in a copy: readable for everybody, with nothing in it that belongs to one developer.
 copy_source() {
     room=$(mktemp -d "$cache/run.XXXXXX") || return
     # The path of a socket has room for 108 bytes, so that of a test's directory must be short.
     short=$(mktemp -d /tmp/t.XXXXXX) || return
     chmod 755 "$room" "$short"
-    trap 'wait; rm -rf "$room" "$short"' EXIT
+    trap cleanup EXIT
     mkdir "$room/source" "$room/logs" &&
         tar -C "$top" --exclude=__pycache__ --exclude='*.egg-info' --exclude='.*_cache' --exclude=.hypothesis \
             --exclude=.venv --exclude=.git --exclude=./build --exclude=./dist -c . | tar -C "$room/source" --no-same-owner -x

@@ -227,6 +227,11 @@ def _create_file(path: str) -> None:
 # ---------------------------------------------------------------- errors
 
 
+def is_damage(error: DatabaseCorrupt) -> bool:
+    """Whether single pages of the file are damaged, and not its schema."""
+    return getattr(error.__cause__, "sqlite_errorcode", -1) & 0xFF in _DAMAGED
+
+
 def _translate(error: sqlite3.Error, operation: str, path: str) -> DatabaseError:
     # The extended codes have the basic one in their lowest byte.
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF

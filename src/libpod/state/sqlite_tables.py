@@ -6,7 +6,8 @@ from libpod.errors import DatabaseCorrupt, DecodeError
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
-from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
+from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord
+from libpod.state.sqlite_connection import is_damage
 from libpod.state.sqlite_schema import CONFIG_COLUMNS, VERSION
 from libpod.state.tables import Tables, broken, printable
 from libpod.state.texts import decode_text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Final, TypeVar
 
-    from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, Record, VolumeRecord
+    from libpod.state.records import ContainerRecord, Parts, PodRecord, Record, VolumeRecord
     from libpod.state.sqlite_connection import Connection, Row
 
     R = TypeVar("R", ContainerRecord, PodRecord, VolumeRecord)
@@ -88,22 +89,22 @@ class SQLiteTables(Tables):
             yield from rows
             last = rows[-1][0]
 
-    def _objects(
-        self, kind: str, sql: str, decode: Callable[[Row], R | BrokenRecord]
-    ) -> Iterator[R | BrokenRecord]:
-        """Every object of a kind. One on a damaged page does not keep the others away."""
+    def _rows(self, kind: str, sql: str) -> Iterator[Row | BrokenRecord]:
+        """The same for the objects of a kind. One on a damaged page does not keep the others away.
+
+        SQLite refuses to commit a transaction that has met damage, so this helps those who only look.
+        """
         done: set[int] = set()
         try:
             for row in self._chunks(sql):
                 done.add(row[0])
-                yield decode(row)
-        except DatabaseCorrupt:
-            yield from self._objects_one_by_one(kind, sql, decode, done)
-        yield from self._halves(kind)
+                yield row
+        except DatabaseCorrupt as error:
+            if not is_damage(error):
+                raise
+            yield from self._rows_one_by_one(kind, sql, done)
 
-    def _objects_one_by_one(
-        self, kind: str, sql: str, decode: Callable[[Row], R | BrokenRecord], done: set[int]
-    ) -> Iterator[R | BrokenRecord]:
+    def _rows_one_by_one(self, kind: str, sql: str, done: set[int]) -> Iterator[Row | BrokenRecord]:
         table, key = _PLACES[kind]
         # The index on the key knows the rows even where the table itself cannot be read any more.
         for number, identifier in self._db.rows(f"SELECT rowid, {key} FROM {table}Config ORDER BY {key}"):
@@ -115,13 +116,20 @@ class SQLiteTables(Tables):
                 yield broken(kind, _shown(identifier), None, error)
                 continue
             if found is not None:
-                yield decode(found)
+                yield found
+
+    def _objects(
+        self, kind: str, sql: str, decode: Callable[[Row], R | BrokenRecord]
+    ) -> Iterator[R | BrokenRecord]:
+        for row in self._rows(kind, sql):
+            yield row if isinstance(row, BrokenRecord) else decode(row)
+        yield from self._halves(kind)
 
     def _halves(self, wanted: str) -> Iterator[BrokenRecord]:
         for kind, sql in _HALVES:
             if kind == wanted:
                 for identifier in self._texts(sql):
-                    yield records.BrokenRecord(
+                    yield BrokenRecord(
                         kind, identifier, None, f"{kind} {identifier}: has a state, but no configuration"
                     )
 
@@ -179,10 +187,10 @@ class SQLiteTables(Tables):
         return []
 
     def stored_configs(self) -> Iterator[bytes]:
-        for table in ("ContainerConfig", "PodConfig", "VolumeConfig"):
-            for _rowid, config in self._chunks(f"SELECT rowid, JSON FROM {table} c"):
-                if config is not None:
-                    yield config
+        for kind, (table, _key) in _PLACES.items():
+            for row in self._rows(kind, f"SELECT rowid, JSON FROM {table}Config c"):
+                if not isinstance(row, BrokenRecord) and row[1] is not None:
+                    yield row[1]
 
     # ------------------------------------------------------------ containers
 
@@ -399,13 +407,18 @@ class SQLiteTables(Tables):
         )
 
     def problems(self) -> Iterator[Problem]:
-        for (message,) in self._db.rows("PRAGMA quick_check"):
-            if message != b"ok":
-                yield Problem("database", self._db.path, _shown(message))
-        for table, rowid, parent, _index in self._db.rows("PRAGMA foreign_key_check"):
-            yield Problem(
-                "table", _shown(table), f"row {rowid} refers to a row of {_shown(parent)} that does not exist"
-            )
+        for message in self._findings("PRAGMA quick_check", lambda row: _shown(row[0])):
+            if message != "ok":
+                yield Problem("database", self._db.path, message)
+        for message in self._findings("PRAGMA foreign_key_check", _missing_reference):
+            yield Problem("database", self._db.path, message)
+
+    def _findings(self, sql: str, describe: Callable[[Row], str]) -> Iterator[str]:
+        try:
+            yield from map(describe, self._db.rows(sql))
+        except DatabaseCorrupt as error:
+            # The damage is such that SQLite cannot even look for it.
+            yield str(error)
 
     def dump(self) -> Iterator[dict[str, object]]:
         for table in self._texts("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
@@ -414,6 +427,11 @@ class SQLiteTables(Tables):
             for row in self._db.stream(f"SELECT * FROM {quoted}"):
                 values = (printable(value) if isinstance(value, bytes) else value for value in row)
                 yield {"table": table, "row": dict(zip(columns, values, strict=True))}
+
+
+def _missing_reference(row: Row) -> str:
+    table, number, parent, _index = row
+    return f"{_shown(table)} row {number} refers to a row of {_shown(parent)} that does not exist"
 
 
 def _decode_container(row: Row, parts: Parts = EVERYTHING) -> ContainerRecord | BrokenRecord:

@@ -1,0 +1,110 @@
+"""A small image with busybox, as an OCI layout that every program can read, made without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+NAME = "localhost/bb:latest"
+BUSYBOX = Path("/bin/busybox")
+PASSWD = """\
+root:x:0:0:root:/root:/bin/sh
+worker:x:1000:1000:Worker:/home/worker:/bin/sh
+"""
+GROUP = """\
+root:x:0:
+worker:x:1000:
+audio:x:29:worker
+video:x:44:
+"""
+CONFIG: dict[str, Any] = {
+    "Env": ["PATH=/usr/local/bin:/bin", "FROM_IMAGE=yes"],
+    "Cmd": ["sh", "-c", "echo command of the image"],
+    "Labels": {"from": "image", "kept": "yes"},
+}
+_TYPES = "application/vnd.oci.image"
+
+
+def root_file_system() -> bytes:
+    """The one layer: busybox with all its names, users, and the usual directories."""
+    names = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for directory in ("bin", "data", "dev", "etc", "home", "proc", "root", "run", "sys", "tmp"):
+            _directory(archive, directory, 0o1777 if directory == "tmp" else 0o755)
+        _directory(archive, "home/worker", 0o755, owner=1000)
+        _file(archive, "bin/busybox", BUSYBOX.read_bytes(), 0o755)
+        for name in names:
+            if name != "busybox":
+                _link(archive, f"bin/{name}", "busybox")
+        _file(archive, "etc/passwd", PASSWD.encode())
+        _file(archive, "etc/group", GROUP.encode())
+        _file(archive, "etc/not-executable", b"text\n")
+    return out.getvalue()
+
+
+def _directory(archive: tarfile.TarFile, name: str, mode: int, *, owner: int = 0) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, mode, owner, owner
+    archive.addfile(entry)
+
+
+def _file(archive: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    archive.addfile(entry)
+
+
+def write_layout(directory: Path, **config: Any) -> None:
+    """Write the image as an OCI layout with the tag `latest`; *config* is what it says instead of CONFIG."""
+    (directory / "blobs" / "sha256").mkdir(parents=True)
+    layer = root_file_system()
+    described = {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "2026-01-01T00:00:00Z",
+        "config": {**CONFIG, **config},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "busybox"}],
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{_TYPES}.manifest.v1+json",
+        "config": _blob(directory, "config.v1+json", json.dumps(described).encode()),
+        "layers": [_blob(directory, "layer.v1.tar", layer)],
+    }
+    entry = _blob(directory, "manifest.v1+json", json.dumps(manifest).encode())
+    entry["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+
+def _blob(directory: Path, kind: str, data: bytes) -> dict[str, Any]:
+    digest = hashlib.sha256(data).hexdigest()
+    (directory / "blobs" / "sha256" / digest).write_bytes(data)
+    return {"mediaType": f"{_TYPES}.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
+
+
+def unpack(directory: Path) -> None:
+    """Unpack the root file system, for a container in a plain directory."""
+    with tarfile.open(fileobj=io.BytesIO(root_file_system())) as archive:
+        archive.extractall(directory, filter="fully_trusted")
+
+
+def install(layout: Path, root: Path, run_root: Path, policy: Path) -> None:
+    """Copy the image of *layout* into the store at *root* with skopeo."""
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n')
+    store = f"containers-storage:[overlay@{root}+{run_root}]{NAME}"
+    command = ["skopeo", "--policy", str(policy), "copy", "--quiet", f"oci:{layout}:latest", store]
+    subprocess.run(command, check=True, timeout=120)
