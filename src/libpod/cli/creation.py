@@ -79,6 +79,8 @@ _SWITCHES = (
     ("", "--read-only", "make its root read-only"),
     ("", "--rootfs", "the argument is a root directory, not an image"),
 )
+_SELINUX = "/sys/fs/selinux/enforce"
+_APPARMOR = "/sys/kernel/security/apparmor/profiles"
 _LOG_SIZE_UNIT_HINT = "such as 10m"
 
 
@@ -140,9 +142,18 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
 
 
 def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
+    from libpod.errors import NotSupported
     from libpod.oci import units, volumes
     from libpod.oci.options import SpecOptions
 
+    mounted = volumes.parse(options.volume, options.mount, options.tmpfs)
+    if mounted.named:
+        raise NotSupported(
+            f"named volumes are not supported yet: {', '.join(mounted.named)}",
+            hint="mount a directory: --volume /path/on/the/host:/path/in/the/container",
+        )
+    if options.uidmap or options.gidmap:
+        raise NotSupported("--uidmap and --gidmap are not supported yet")
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
     uid_map, gid_map = _id_map("--uidmap", options.uidmap), _id_map("--gidmap", options.gidmap)
@@ -175,7 +186,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
         sysctls=_pairs("--sysctl", options.sysctl, need_value=True),
         default_sysctls=_pairs("default_sysctls", config.default_sysctls),
         devices=options.device,
-        volumes=volumes.parse(options.volume, options.mount, options.tmpfs),
+        volumes=mounted,
         resources=_resources(options),
         namespaces=_namespaces(options, mapped=bool(uid_map)),
         annotations=annotations,
@@ -314,6 +325,10 @@ def _security(texts: Sequence[str]) -> dict[str, list[str]]:
         if key not in ("no-new-privileges", "seccomp", "apparmor", "label", "mask", "unmask"):
             raise InvalidArgument(f"--security-opt {text!r} is not supported")
         found.setdefault(key, []).append(value)
+    if set(found.get("label", ())) - {"disable"} and not os.path.exists(_SELINUX):
+        raise InvalidArgument("--security-opt label=… needs SELinux, which this host does not have")
+    if set(found.get("apparmor", ())) - {"unconfined"} and not os.path.exists(_APPARMOR):
+        raise InvalidArgument("--security-opt apparmor=… needs AppArmor, which this host does not have")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from libpod.cli import codes, output, stores
@@ -24,7 +25,10 @@ def open_runtime(options: Namespace) -> Runtime:
 
     config = RuntimeConfig.from_settings(stores.collect(options))
     warn = output.warning if global_options.wants_warnings(options) else _silent
-    runtime = Runtime(config, on_wait=output.message, warn=warn, exit_command=exit_command)
+    file = global_options.config_file(options)
+    runtime = Runtime(
+        config, on_wait=output.message, warn=warn, exit_command=lambda used: exit_command(used, file)
+    )
     runtime.open()
     return runtime
 
@@ -33,11 +37,18 @@ def _silent(_text: str) -> None:
     return
 
 
-def exit_command(config: RuntimeConfig) -> list[str]:
-    """What conmon runs when a container has ended: this program, on this very store."""
+def exit_command(config: RuntimeConfig, config_file: str | None = None) -> list[str]:
+    """What conmon runs when a container has ended: this program, on this very store.
+
+    *config_file* is what `--config` named.
+    """
     words = [sys.executable, "-m", "libpod", "--root", config.graph_root, "--runroot", config.run_root]
     words += ["--tmpdir", config.tmp_dir, "--cgroup-manager", config.cgroup_manager]
-    words += ["--runtime", config.find_runtime(), "--log-level", "error"]
+    words += ["--runtime", config.find_runtime(), "--conmon", config.find_conmon(), "--log-level", "error"]
+    if config_file is not None:
+        words += ["--config", os.path.abspath(config_file)]
+    if config.database_kind:
+        words += ["--db-backend", config.database_kind]
     if config.graph_driver_name:
         words += ["--storage-driver", config.graph_driver_name]
     for option in config.graph_driver_options:

@@ -11,12 +11,15 @@ from libpod.errors import (
     InvalidState,
     LibpodError,
     NoSuchContainer,
+    NotSupported,
     OCIRuntimeError,
 )
 from libpod.host import files, jsonutil, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from libpod.containers.engine import Engine
     from libpod.state.records import ContainerRecord
 
@@ -106,8 +109,14 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     """Remove a container that does not run: mounts, storage, record and lock, in this order.
 
     Its state is *removing* from the first step on, so that what a crash leaves is known for what it is.
-    Raises DependencyExists while others need it.
+    Raises DependencyExists while others need it, and NotSupported while a network of Podman's is set up for
+    it, whose addresses and rules nobody would give back.
     """
+    if record.netns:
+        raise NotSupported(
+            f"container {record.name} has a network that Podman has set up",
+            hint=f"remove it with `podman rm {record.name}`",
+        )
     users = engine.state.container_in_use(record)
     if users:
         raise DependencyExists(
@@ -136,7 +145,7 @@ def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:
 
 
 @contextlib.contextmanager
-def _collected(errors: list[LibpodError]):  # type: ignore[no-untyped-def]
+def _collected(errors: list[LibpodError]) -> Iterator[None]:
     try:
         yield
     except LibpodError as error:

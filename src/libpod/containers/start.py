@@ -10,7 +10,7 @@ import os
 
 from libpod.containers import cleanup
 from libpod.containers.create import NAMESPACE_KEYS
-from libpod.errors import InvalidState, LibpodError
+from libpod.errors import InvalidState, LibpodError, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
 from libpod.oci import etcfiles, finalize
 from libpod.oci.conmon import LogTarget, Process
@@ -37,8 +37,39 @@ _NAMESPACE_FILES = {
 }
 
 
+# What Podman sets up before a start and we do not yet, by the key of the configuration.
+_UNSUPPORTED = {
+    "namedVolumes": "named volumes",
+    "overlayVolumes": "overlay volumes",
+    "ctrImageVolumes": "image volumes",
+    "createNetNS": "a network of its own",
+    "newPortMappings": "published ports",
+    "secrets": "secrets",
+    "healthcheck": "a health check",
+}
+
+
+def require_supported(record: ContainerRecord) -> None:
+    """Raise NotSupported for a container that would come up without something that it was made with.
+
+    Without its volume, a container would write its data where nobody looks for it.
+    """
+    missing = [what for key, what in _UNSUPPORTED.items() if record.config.get(key)]
+    if _root_owner(record) != (0, 0):
+        missing.append("a user namespace with mapped IDs")
+    if missing:
+        raise NotSupported(
+            f"container {record.name} has {', '.join(missing)}, which cannot be set up here yet",
+            hint=f"start it with `podman start {record.name}`",
+        )
+
+
 def initialize(engine: Engine, record: ContainerRecord) -> None:
-    """Make the OCI runtime create the container; it does not run yet (state *created*)."""
+    """Make the OCI runtime create the container; it does not run yet (state *created*).
+
+    Raises NotSupported, before anything is touched, for what `require_supported` does not allow.
+    """
+    require_supported(record)
     engine.make_directories()
     files.make_directory(record.run_directory, DIRECTORY_MODE)
     try:
@@ -50,7 +81,7 @@ def initialize(engine: Engine, record: ContainerRecord) -> None:
 
 def _initialize(engine: Engine, record: ContainerRecord) -> None:
     root = mount(engine, record)
-    binds = _make_files(engine, record, root)
+    binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
     paths = engine.files(record)
@@ -129,9 +160,8 @@ def _root_owner(record: ContainerRecord) -> tuple[int, int]:
 # ---------------------------------------------------------------- files
 
 
-def _make_files(engine: Engine, record: ContainerRecord, root: str) -> dict[str, str]:
+def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
     """The files that are bound over the container's own: destination to source."""
-    del root
     source = record.describe()
     directory, owner = record.run_directory, _root_owner(record)
     binds: dict[str, str] = {}

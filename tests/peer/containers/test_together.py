@@ -183,6 +183,47 @@ def test_a_reboot_between_us(store: Store) -> None:
     assert_nothing_left(store)
 
 
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--network", "none", "-v", "data:/data"), "named volumes"),
+        (("--network", "none", "--health-cmd", "true"), "health check"),
+        (("--network", "none", "--uidmap", "0:100000:1000"), "mapped IDs"),
+        (("--network", "podman"), "network"),
+    ],
+)
+def test_what_we_cannot_set_up_is_not_started_without_it(
+    store: Store, options: tuple[str, ...], what: str
+) -> None:
+    store.podman("create", "--name", "theirs", *options, IMAGE, "sleep", "1000")
+    refused = store.libpod("start", "theirs", check=False)
+    assert refused.status == 125
+    assert what in refused.stderr
+    assert "hint: start it with `podman start theirs`" in refused.stderr
+    assert views(store) == ({"theirs": "created"}, {"theirs": "created"})
+    # Without systemd Podman complains of the timer of a health check.
+    store.podman("rm", "theirs", check=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-v", "data:/data"),
+        ("-v", "/data"),
+        ("--uidmap", "0:100000:1000"),
+        ("--security-opt", "label=type:x"),
+        ("--security-opt", "apparmor=x"),
+        ("--network", "bridge"),
+        ("--publish", "80:80"),
+    ],
+)
+def test_what_is_not_supported_is_refused_and_leaves_nothing(store: Store, options: tuple[str, ...]) -> None:
+    refused = store.libpod("run", "--name", "web", *options, IMAGE, "true", check=False)
+    assert refused.status == 125
+    assert "Error: " in refused.stderr
+    assert_nothing_left(store)
+
+
 def test_two_loops_creating_and_removing_lose_nothing(store: Store) -> None:
     """A hundred containers of each program, made and removed at the same time."""
     count = 100
