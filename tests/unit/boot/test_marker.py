@@ -327,7 +327,15 @@ class TestFinished:
         assert store.finished() is None
         assert not (store.tmp / name).exists()
 
-    @pytest.mark.parametrize("text", ["", "x\n", BOOT + "\n"])
+    def test_podman_4_made_the_alive_file(self, store: Store) -> None:
+        """It is empty; the record of this boot says what it does not."""
+        (store.tmp / "alive").write_text("")
+        assert store.finished() is not None
+        store.finish(boot_id=BOOT)
+        (store.tmp / "alive").write_text("")
+        assert store.finished() is None
+
+    @pytest.mark.parametrize("text", ["x\n", BOOT + "\n"])
     def test_alive_is_not_of_this_boot(self, store: Store, text: str) -> None:
         (store.tmp / "alive").write_text(text)
         assert store.finished() is None
