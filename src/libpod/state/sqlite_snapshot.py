@@ -6,10 +6,13 @@ take, and opened in memory.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import sqlite3
 import struct
+import tempfile
 import time
 
 from libpod.errors import FileError
@@ -33,7 +36,7 @@ _POLL_SECONDS: Final = 0.02
 def read(path: str, timeout: float | None) -> bytes | None:
     """The contents of the database *path*, in one consistent state.
 
-    None where only SQLite itself can read it: an interrupted write has to be undone first, the database
+    A write that was interrupted is undone, in a copy. None where only SQLite itself can read the file: it
     keeps a write-ahead log, or somebody writes for longer than *timeout* seconds.
     """
     try:
@@ -41,14 +44,30 @@ def read(path: str, timeout: float | None) -> bytes | None:
     except OSError as error:
         raise FileError("open database", path, error) from error
     try:
-        if not _lock(descriptor, timeout) or is_hot(path):
+        if not _lock(descriptor, timeout):
             return None
         data = _contents(descriptor)
+        if is_hot(path):
+            # No writer has the lock of a reader beside it, so whoever wrote this is dead.
+            data = _undone(data, files.read_bytes(f"{path}-journal"))
     except OSError as error:
         raise FileError("read database", path, error) from error
     finally:
         os.close(descriptor)
     return None if data[_WRITE_VERSION : _WRITE_VERSION + 1] == bytes([_WRITE_AHEAD_LOG]) else data
+
+
+def _undone(data: bytes, journal: bytes) -> bytes:
+    """The database as it was before the write that *journal* belongs to."""
+    with tempfile.TemporaryDirectory(prefix="libpod-") as directory:
+        copy = os.path.join(directory, "db.sql")
+        for name, contents in ((copy, data), (f"{copy}-journal", journal)):
+            with open(name, "wb") as stream:
+                stream.write(contents)
+        with contextlib.closing(sqlite3.connect(copy)) as connection:
+            # Any reading makes SQLite undo it first.
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        return files.read_bytes(copy)
 
 
 def _contents(descriptor: int) -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from tests.unit.state.samples import container, identifier, in_pod, pod, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # What a database of Podman 5.4 says of its tables: columns with type, ! for NOT NULL, and references.
 PODMAN_TABLES = {
@@ -295,6 +295,10 @@ def test_interrupted_write_is_undone_by_the_next_opening(path: str, tmp_path: Pa
     os.waitpid(child, 0)
     journal = tmp_path / "db.sql-journal"
     assert journal.stat().st_size > 0
+    before = Path(path).read_bytes(), journal.read_bytes()
+    with contextlib.closing(SQLiteState(path, read_only=True, quiet=True)) as store:
+        assert [record.id for record in store.all_containers()] == [identifier(1)]
+    assert (Path(path).read_bytes(), journal.read_bytes()) == before
     with contextlib.closing(SQLiteState(path)) as store:
         assert [record.id for record in store.all_containers()] == [identifier(1)]
         assert store.check() == []
