@@ -468,7 +468,7 @@ def finished(
         return None
     with BootLock(record.tmp_dir, create=False, timeout=timeout, on_wait=on_wait) as lock:
         alive = read_alive(record.tmp_dir)
-        # Podman 4 leaves it empty. Beside a record of this boot that means the same; see `libpod.boot.decide`.
+        # Podman 4 leaves it empty. Beside a record of this boot that means the same: `libpod.boot.decide`.
         if not lock.held or alive is None or alive.text not in ("", record.boot_id):
             return None
     if record.boot_id != files.boot_id() or record.machine_id != files.machine_id():
