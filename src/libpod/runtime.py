@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING
 
 from libpod.config.runtime import RuntimeConfig
-from libpod.errors import LibpodError, RefreshRefused, RuntimeStopped
+from libpod.errors import InvalidState, LibpodError, NoSuchContainer, RefreshRefused, RuntimeStopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,6 +181,26 @@ class Runtime:
         from libpod.containers.container import Container
 
         return Container(self.engine, self.state.lookup_container(name))
+
+    def remove_broken_container(self, name: str) -> None:
+        """Remove a container whose record cannot be read: its storage, then all traces in the database.
+
+        Its lock number cannot be told and is free again after the next boot refresh. Raises NoSuchContainer,
+        InvalidState while a conmon of it lives, and DependencyExists while others need it.
+        """
+        from libpod.host import proc
+        from libpod.state.records import CONTAINER
+
+        identifier = self.state.lookup_container_id(name)
+        for process in proc.conmon_processes():
+            if process.container_id == identifier:
+                raise InvalidState(
+                    f"broken container {name} is alive: process {process.pid} is its conmon",
+                    hint=f"end it first: kill {process.pid}",
+                )
+        self.state.remove_broken(CONTAINER, identifier)
+        with contextlib.suppress(NoSuchContainer):
+            self.engine.store.delete_container(identifier)
 
     def pods(self) -> list[PodRecord]:
         """Every pod that can be read."""

@@ -162,11 +162,27 @@ def _rm(options: Namespace) -> int:
         wanted = runtimes.names(runtime, options)
         if options.ignore or options.force:
             wanted = [name for name in wanted if _exists(runtime, name)]
+        broken = [name for name in wanted if options.force and _is_broken(runtime, name)]
+        for name in broken:
+            runtime.remove_broken_container(name)
+            output.data(name)
         return runtimes.for_each(
             runtime,
-            wanted,
+            [name for name in wanted if name not in broken],
             lambda container: container.remove(force=options.force, timeout=_seconds(options)),
         )
+
+
+def _is_broken(runtime: Runtime, name: str) -> bool:
+    from libpod.errors import DecodeError, NoSuchContainer
+
+    try:
+        runtime.container(name)
+    except DecodeError:
+        return True
+    except NoSuchContainer:
+        return False
+    return False
 
 
 def _exists(runtime: Runtime, name: str) -> bool:

@@ -54,6 +54,35 @@ def test_broken_state_is_quarantined(populated: Store, what: str) -> None:
     assert number in populated.allocated_locks()
 
 
+@pytest.mark.parametrize("part", ["state", "config"])
+def test_broken_container_can_be_removed(populated: Store, part: str) -> None:
+    identifier, _ = database.named(populated.database, "container", "exited")
+    database.write(populated.database, "container", identifier, part, BROKEN["cut"])
+    populated.refresh(status=1)
+    refused = populated.libpod("rm", identifier, check=False)
+    assert refused.status == 125
+    assert identifier in refused.stderr
+    populated.libpod("rm", "--force", identifier)
+    assert "exited" not in populated.states()
+    assert identifier not in populated.podman("ps", "-aq", "--no-trunc", "--external").stdout
+    populated.create("exited")
+    assert populated.libpod("db", "check").status == 0
+
+
+def test_broken_container_that_lives_is_not_removed(make_store: MakeStore) -> None:
+    store = make_store()
+    identifier = store.run("web")
+    pid, conmon = store.pid("web"), store.inspect("web")["State"]["ConmonPid"]
+    database.write(store.database, "container", identifier, "state", BROKEN["cut"])
+    refused = store.libpod("rm", "--force", "web", check=False)
+    assert refused.status == 125
+    assert f"process {conmon} is its conmon" in refused.stderr
+    assert store.process_lives(pid)
+    store.kill(conmon, pid)
+    store.libpod("rm", "--force", "web")
+    assert store.states() == {}
+
+
 def test_quarantine_in_the_text_report(populated: Store) -> None:
     identifier, _ = database.named(populated.database, "container", "running")
     database.write(populated.database, "container", identifier, "state", BROKEN["cut"])
