@@ -12,6 +12,10 @@ from typing import Protocol
 
 from libpod.errors import InvalidArgument
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.cgroups.figures import Figures
+
 MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 
@@ -33,6 +37,9 @@ class Manager(Protocol):
 
     def pod_cgroup(self, parent: str, pod_id: str) -> str:
         """The path that a pod's record has (`cgroupPath`), and the parent of its containers."""
+
+    def pod_group(self, parent: str, pod_id: str) -> str:
+        """Where a pod's control group is, from the root of a hierarchy; "" if it has none."""
 
     def create_pod(self, parent: str, pod_id: str) -> str:
         """Make a pod's control group, where its first container does not do that, and return `pod_cgroup`."""
@@ -60,6 +67,14 @@ class Manager(Protocol):
 
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove what an OCI runtime has left of a container's control group. None there is fine."""
+
+    # ------------------------------------------------------------ both
+
+    def figures(self, group: str) -> Figures:
+        """What the kernel counts for a group, as `container_cgroup` and `pod_group` name it.
+
+        FileError (ENOENT) if there is no such group, NotSupported where control groups are disabled.
+        """
 
 
 def open_manager(name: str, *, uid: int = 0) -> Manager:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from libpod.cgroups.hierarchy import Cgroup, check_path
 from libpod.errors import InvalidArgument
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.cgroups.figures import Figures
+
 DEFAULT_PARENT = "/libpod_parent"
 CONMON = "conmon"
 
@@ -33,6 +37,10 @@ class CgroupfsManager:
         """`<parent>/<pod id>`."""
         return _below(parent or self.default_parent, pod_id)
 
+    def pod_group(self, parent: str, pod_id: str) -> str:
+        """The same."""
+        return self.pod_cgroup(parent, pod_id)
+
     def create_pod(self, parent: str, pod_id: str) -> str:
         """Only names it, as Podman does: the runtime makes it with the first container."""
         self.check_parent(parent or self.default_parent)
@@ -60,6 +68,12 @@ class CgroupfsManager:
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove its directories in every hierarchy."""
         Cgroup(self.container_path(parent, container_id)).remove()
+
+    def figures(self, group: str) -> Figures:
+        """Read from the mounted hierarchies."""
+        from libpod.cgroups import figures
+
+        return figures.read(group)
 
 
 def _below(parent: str, name: str) -> str:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from libpod.errors import NotSupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.cgroups.figures import Figures
+
 
 class DisabledManager:
     """Does nothing, and has no paths."""
@@ -13,6 +19,10 @@ class DisabledManager:
         """Any parent will do, as none is used."""
 
     def pod_cgroup(self, parent: str, pod_id: str) -> str:  # noqa: ARG002 - the protocol's
+        """No path."""
+        return ""
+
+    def pod_group(self, parent: str, pod_id: str) -> str:  # noqa: ARG002
         """No path."""
         return ""
 
@@ -37,3 +47,9 @@ class DisabledManager:
 
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove nothing."""
+
+    def figures(self, group: str) -> Figures:  # noqa: ARG002
+        """Always NotSupported."""
+        raise NotSupported(
+            "without control groups nothing is counted", hint='use cgroup_manager = "cgroupfs" or "systemd"'
+        )

@@ -14,6 +14,8 @@ from libpod.errors import InvalidArgument, NotSupported, SystemdError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from libpod.cgroups.figures import Figures
+
 SLICE = ".slice"
 DEFAULT_PARENT = "machine.slice"
 DEFAULT_USER_PARENT = "user.slice"
@@ -65,6 +67,10 @@ class SystemdManager:
         """`<parent>.slice/<parent>-libpod_pod_<pod id>.slice`."""
         parent = parent or self.default_parent
         return f"{parent}/{self._pod_unit(parent, pod_id)}"
+
+    def pod_group(self, parent: str, pod_id: str) -> str:
+        """Below its parent, and that below the slices that its name tells."""
+        return slice_path(self._pod_unit(parent or self.default_parent, pod_id))
 
     def _pod_unit(self, parent: str, pod_id: str) -> str:
         self.check_parent(parent)
@@ -120,6 +126,12 @@ class SystemdManager:
         with self._systemd() as systemd:
             systemd.stop(f"libpod-{container_id}.scope")
             systemd.reset_failed(f"libpod-conmon-{container_id}.scope")
+
+    def figures(self, group: str) -> Figures:
+        """Read from the mounted hierarchies, as systemd does not know all of them."""
+        from libpod.cgroups import figures
+
+        return figures.read(group)
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:

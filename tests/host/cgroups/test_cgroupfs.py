@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,3 +126,25 @@ def test_systemd_that_is_not_there_is_told() -> None:
     with pytest.raises(NotSupported, match="cannot talk to systemd over D-Bus") as caught:
         cgroups.open_manager("systemd").create_pod("machine.slice", "d" * 64)
     assert caught.value.hint is not None
+
+
+def test_figures_of_a_group(parent: str) -> None:
+    manager = cgroups.open_manager("cgroupfs")
+    group = Cgroup(f"{parent}/a")
+    group.create()
+    with subprocess.Popen(["sh", "-c", "read line; while :; do :; done"], stdin=subprocess.PIPE) as busy:
+        try:
+            group.add(busy.pid)
+            assert busy.stdin is not None
+            busy.stdin.write(b"go\n")
+            busy.stdin.flush()
+            while (found := manager.figures(group.path)).cpu < 100_000_000 or not found.cpu_user:
+                time.sleep(0.02)
+            assert found.pids == 1
+            assert found.memory >= 0
+            # What is below a group counts for it as well.
+            assert manager.figures(parent).cpu >= found.cpu
+        finally:
+            busy.kill()
+    with pytest.raises(FileError, match="no such control group"):
+        manager.figures(f"{parent}/none")
