@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from libpod.boot import journal
+from libpod.boot import messages
 from tests.boot import podman
 from tests.lab import database
 
 if TYPE_CHECKING:
     from tests.boot.machine import Machine
 
-REFRESHED = f"MESSAGE_ID={journal.REFRESH_MESSAGE_ID}"
-QUARANTINED = f"MESSAGE_ID={journal.QUARANTINE_MESSAGE_ID}"
+REFRESHED = f"MESSAGE_ID={messages.REFRESH}"
+QUARANTINED = f"MESSAGE_ID={messages.QUARANTINE}"
 
 
 def test_first_boot_refreshes_once(machine: Machine) -> None:

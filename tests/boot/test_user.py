@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from libpod.boot import journal
+from libpod.boot import messages
 from tests.boot import podman
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def users(machine: Machine) -> Machine:
 def test_user_with_a_store_is_refreshed(users: Machine) -> None:
     unit = user_unit(users, "keeper")
     assert (unit["ActiveState"], unit["SubState"], unit["Result"]) == ("active", "exited", "success")
-    match = (f"MESSAGE_ID={journal.REFRESH_MESSAGE_ID}", "_SYSTEMD_USER_UNIT=runtime-refresh.service")
+    match = (f"MESSAGE_ID={messages.REFRESH}", "_SYSTEMD_USER_UNIT=runtime-refresh.service")
     entries = podman.journal(users, *match)
     assert [entry["LIBPOD_DECISION"] for entry in entries] == ["refresh"]
     report = json.loads(as_user(users, "keeper", "libpod", "refresh", "--format", "json").stdout)

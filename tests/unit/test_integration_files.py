@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from libpod import version
-from libpod.boot import journal
+from libpod.boot import messages
 
 TOP = Path(__file__).parents[2]
 SYSTEM = TOP / "systemd" / "system" / "runtime-refresh.service"
@@ -158,8 +158,8 @@ def test_tmpfiles_protects_from_ageing(path: str) -> None:
 def test_catalog_explains_our_messages() -> None:
     text = (TOP / "systemd" / "catalog" / "runtime-refresh.catalog").read_text()
     assert re.findall(r"^-- (\w+)$", text, re.MULTILINE) == [
-        journal.REFRESH_MESSAGE_ID,
-        journal.QUARANTINE_MESSAGE_ID,
+        messages.REFRESH,
+        messages.QUARANTINE,
     ]
 
 

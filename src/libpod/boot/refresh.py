@@ -10,7 +10,7 @@ Steps, each of which can be interrupted anywhere: the next run begins again, and
 4.  state: copy the database; reset every object and allocate every lock number in one transaction. Where the
     boot ID does not prove another boot, processes are looked for once more inside the transaction.
 5.  containers: per-boot files. pods: cgroups. networks: leases. storage: mount counts.
-6.  alive: the boot record, the report, and last of all the alive file.
+6.  The event `system refresh`. alive: the boot record, the report, and last of all the alive file.
 
 Flushes (fsync, fdatasync), whatever the number of objects: with BoltDB two for the copy, two for the
 transaction and one for the boot record; with SQLite one, four and one.
@@ -171,6 +171,7 @@ class _Run:
             self._networks({container.id for container in concerned})
         with self.report.phase("storage"):
             self._storage()
+        self._record_event()
         self._end()
 
     def _remove_alive(self) -> None:
@@ -460,6 +461,15 @@ class _Run:
             reports.store(self.report, self.tmp_dir)
             marker.remove_pending(self.tmp_dir)
             marker.write_alive(self.tmp_dir, self.facts.boot_id)
+
+    def _record_event(self) -> None:
+        """Tell those who watch events, as Podman does after each refresh."""
+        from libpod.events import recording
+
+        if recording.logger_of(self.config) == recording.FILE:
+            self.report.did(f"append to {recording.file_of(self.config)}")
+        if self.write:
+            recording.Recorder(self.config, self.report.warn).record("system", "refresh")
 
     def _record(self) -> BootRecord:
         return BootRecord(

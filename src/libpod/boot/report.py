@@ -13,9 +13,9 @@ import json
 import os
 import time
 
-from libpod.boot import decide, journal, marker
+from libpod.boot import decide, marker, messages
 from libpod.errors import DecodeError
-from libpod.host import files
+from libpod.host import files, journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def _journal_summary(report: Report) -> dict[str, object]:
     verb = _VERBS[report.decision.outcome]
     number = report.containers.reset + report.containers.adopted
     return {
-        "MESSAGE_ID": journal.REFRESH_MESSAGE_ID,
+        "MESSAGE_ID": messages.REFRESH,
         "MESSAGE": f"Container store {verb} ({count(number, 'container')}): {report.decision.reason}",
         "PRIORITY": journal.WARNING
         if report.degraded or report.decision.outcome == decide.REFUSE
@@ -329,7 +329,7 @@ def _journal_summary(report: Report) -> dict[str, object]:
 
 def _journal_quarantine(report: Report, kind: str, entry: Mapping[str, str]) -> dict[str, object]:
     return {
-        "MESSAGE_ID": journal.QUARANTINE_MESSAGE_ID,
+        "MESSAGE_ID": messages.QUARANTINE,
         "MESSAGE": f"{kind} {entry['name'] or entry['id']} is quarantined: {entry['error']}",
         "PRIORITY": journal.WARNING,
         "LIBPOD_OBJECT_KIND": kind,

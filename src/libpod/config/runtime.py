@@ -86,6 +86,12 @@ class RuntimeConfig:
     hooks_dir: tuple[str, ...]
     hooks_dir_not_exist_fatal: bool
     default_mounts_file: str
+    events_logger: str
+    """"" for the journal where systemd runs, and else a file."""
+    events_logfile_path: str
+    """"" for events/events.log in tmp_dir."""
+    events_logfile_max_size: int
+    """Bytes; 0 for no limit."""
 
     # Defaults of new containers, in Podman's spelling.
     default_capabilities: tuple[str, ...]

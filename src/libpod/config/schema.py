@@ -31,6 +31,7 @@ TEXTS = "a list of strings"
 PATHS = "a list of paths (strings)"
 SWITCH = "true or false"
 NUMBER = "a whole number"
+SIZE = "a size in bytes, or text such as 1m"
 RUNTIMES = "a table of lists of paths"
 ID_MAP = "a list of (container ID, host ID, size)"
 
@@ -71,6 +72,9 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "hooks_dir": (PATHS, ("/usr/share/containers/oci/hooks.d",)),
     "hooks_dir_not_exist_fatal": (SWITCH, False),
     "default_mounts_file": (PATH, ""),
+    "events_logger": (TEXT, ""),  # the journal where systemd runs, else a file
+    "events_logfile_path": (PATH, ""),  # <tmp_dir>/events/events.log
+    "events_logfile_max_size": (SIZE, 1_000_000),
     "default_capabilities": (TEXTS, ()),  # Podman's list
     "default_sysctls": (TEXTS, ()),
     "default_ulimits": (TEXTS, ()),
@@ -86,7 +90,7 @@ SETTINGS: dict[str, tuple[str, object]] = {
 }
 """Each setting with its kind and its built-in value; "" stands for what is derived from others."""
 
-EMPTY: dict[str, object] = {TEXT: "", TEXTS: (), PATHS: (), NUMBER: 0}
+EMPTY: dict[str, object] = {TEXT: "", TEXTS: (), PATHS: (), NUMBER: 0, SIZE: 0}
 """What a setting of each kind holds in a configuration that starts from nothing."""
 
 STORAGE = ("graph_root", "run_root", "graph_driver_name", "graph_driver_options", "uid_map", "gid_map")
@@ -96,14 +100,15 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "lock_type": ("shm", "file"),
     "state_type": ("memory", "sqlite", "boltdb"),
     "database_backend": ("boltdb", "sqlite", "memory"),
+    "events_logger": ("file", "journald", "none"),
 }
 
 # ---------------------------------------------------------------- names in the files and among the options
 
 _IN_BOTH_FILES = _words(
-    "cgroup_manager conmon_env_vars conmon_path database_backend hooks_dir image_default_transport "
-    "lock_type no_pivot_root num_locks runtime runtime_path runtimes signature_policy_path static_dir "
-    "tmp_dir volume_path"
+    "cgroup_manager conmon_env_vars conmon_path database_backend events_logfile_path events_logger "
+    "hooks_dir image_default_transport lock_type no_pivot_root num_locks runtime runtime_path runtimes "
+    "signature_policy_path static_dir tmp_dir volume_path"
 )
 
 LIBPOD_CONF: dict[str, str] = {
@@ -121,7 +126,10 @@ CONTAINERS_CONF: dict[str, dict[str, str]] = {
         "default_sysctls": "default_sysctls",
         "default_ulimits": "default_ulimits",
     },
-    "engine": dict(zip(_IN_BOTH_FILES, _IN_BOTH_FILES, strict=True)),
+    "engine": {
+        **dict(zip(_IN_BOTH_FILES, _IN_BOTH_FILES, strict=True)),
+        "events_logfile_max_size": "events_logfile_max_size",
+    },
     "network": {
         "cni_config_dir": "cni_config_dirs",
         "cni_config_dirs": "cni_config_dirs",
@@ -135,9 +143,9 @@ CONTAINERS_CONF: dict[str, dict[str, str]] = {
 
 IGNORED_IN_LIBPOD_CONF = frozenset(
     _words(
-        "cni_default_network detach_keys enable_port_reservation env events_logfile_path events_logger "
-        "infra_command infra_image init_path label namespace network_cmd_path runtime_supports_json "
-        "runtime_supports_kvm runtime_supports_nocgroups sdnotify stop_timeout"
+        "cni_default_network detach_keys enable_port_reservation env infra_command infra_image init_path "
+        "label namespace network_cmd_path runtime_supports_json runtime_supports_kvm "
+        "runtime_supports_nocgroups sdnotify stop_timeout"
     )
 )
 IGNORED_IN_CONTAINERS_CONF: dict[str, frozenset[str]] = {
@@ -146,9 +154,9 @@ IGNORED_IN_CONTAINERS_CONF: dict[str, frozenset[str]] = {
             "active_service add_compression cdi_spec_dirs cgroup_check chown_copied_files "
             "compat_api_enforce_docker_hub compose_providers compose_warning_logs compression_format "
             "compression_level conmonrs_env_vars conmonrs_path detach_keys enable_port_reservation env "
-            "events_container_create_inspect_data events_logfile_max_size events_logfile_path "
-            "events_logger exit_command_delay healthcheck_events helper_binaries_dir image_build_format "
-            "image_copy_tmp_dir image_default_format image_parallel_copies image_volume_mode "
+            "events_container_create_inspect_data exit_command_delay healthcheck_events "
+            "helper_binaries_dir image_build_format image_copy_tmp_dir image_default_format "
+            "image_parallel_copies image_volume_mode "
             "infra_command infra_image init_path kube_generate_type machine_enabled multi_image_archive "
             "namespace network_cmd_options network_cmd_path platform_to_oci_runtime pod_exit_policy "
             "pull_policy remote remote_identity remote_uri retry retry_delay runtime_supports_json "
@@ -232,6 +240,16 @@ def _texts(value: object) -> tuple[str, ...] | None:
     return texts if len(texts) == len(value) else None
 
 
+def _size(value: object) -> int | None:
+    """A number of bytes, or text with a unit in powers of 1000: `500k`, `1m`, `2GB`."""
+    if type(value) is int:
+        return value if value >= 0 else None
+    text = value.lower().removesuffix("b").strip() if isinstance(value, str) else ""
+    factor = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}.get(text[-1:], 1)
+    digits = text[:-1].strip() if factor > 1 else text
+    return int(digits) * factor if digits.isascii() and digits.isdigit() else None
+
+
 def _runtimes(value: object) -> dict[str, tuple[str, ...]] | None:
     if not isinstance(value, dict):
         return None
@@ -251,6 +269,7 @@ def _id_map(value: object) -> tuple[tuple[int, int, int], ...] | None:
 
 
 _READERS: dict[str, Callable[[object], object]] = {
+    SIZE: _size,
     TEXTS: _texts,
     PATHS: _texts,
     RUNTIMES: _runtimes,

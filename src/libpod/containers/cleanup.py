@@ -45,6 +45,7 @@ def take_down(engine: Engine, record: ContainerRecord) -> None:
     raised at the end.
     """
     errors: list[LibpodError] = []
+    is_up = record.status in (CREATED, STOPPED) or record.mounted
     if record.status in (CREATED, STOPPED):
         with _collected(errors):
             _forget(engine, record)
@@ -53,6 +54,8 @@ def take_down(engine: Engine, record: ContainerRecord) -> None:
             engine.state.save_container(record)
     with _collected(errors):
         unmount(engine, record)
+    if is_up:
+        engine.event(record, "cleanup")
     if errors:
         raise errors[0]
 
@@ -135,6 +138,7 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
         engine.state.remove_container_from_pod(engine.state.pod(record.pod), record)
     else:
         engine.state.remove_container(record)
+    engine.event(record, "remove")
 
 
 def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:

@@ -112,6 +112,7 @@ class Container:
         self._engine.state.save_container(record)
         with contextlib.suppress(LibpodError):
             self._engine.state.add_exit_code(record.id, ended.code)
+        self._engine.event(record, "died", exit_code=ended.code)
 
     def _require(self, *states: int, verb: str) -> None:
         if self.record.status in states:
@@ -160,6 +161,7 @@ class Container:
             except BaseException:
                 connection.close()
                 raise
+            self._engine.event(self.record, "attach")
             return connection
 
     def attach(self) -> AttachSocket:
@@ -168,7 +170,9 @@ class Container:
 
         with self._locked():
             self._require(CREATED, RUNNING, verb="attach to")
-            return AttachSocket(self._engine.files(self.record).attach_socket)
+            connection = AttachSocket(self._engine.files(self.record).attach_socket)
+            self._engine.event(self.record, "attach")
+            return connection
 
     def _start_dependencies(self) -> None:
         for identifier in self.record.dependencies:
@@ -199,6 +203,7 @@ class Container:
         with self._locked():
             self.record.state["stoppedByUser"] = True
             self._engine.state.save_container(self.record)
+            self._engine.event(self.record, "stop")
             if self.record.status == STOPPED:
                 cleanup.take_down(self._engine, self.record)
 
@@ -237,6 +242,7 @@ class Container:
         with self._locked():
             self._require(RUNNING, STOPPING, PAUSED, verb="send a signal to")
             self._engine.runtime.kill(self.id, number)
+            self._engine.event(self.record, "kill")
 
     def pause(self) -> None:
         """Freeze all its processes. It must be running."""
@@ -245,6 +251,7 @@ class Container:
             self._engine.runtime.pause(self.id)
             self.record.status = PAUSED
             self._engine.state.save_container(self.record)
+            self._engine.event(self.record, "pause")
 
     def unpause(self) -> None:
         """Let it go on. It must be paused."""
@@ -253,12 +260,14 @@ class Container:
             self._engine.runtime.resume(self.id)
             self.record.status = RUNNING
             self._engine.state.save_container(self.record)
+            self._engine.event(self.record, "unpause")
 
     def restart(self, timeout: float | None = None) -> None:
         """Stop it if it runs, then start it."""
         with self._locked():
             self._require(CONFIGURED, CREATED, RUNNING, STOPPED, EXITED, verb="restart")
             running = self.record.status == RUNNING
+            self._engine.event(self.record, "restart")
         if running:
             with contextlib.suppress(ContainerStopped):
                 self.stop(timeout)
@@ -306,7 +315,9 @@ class Container:
         """Mount its root for use from outside; returns the path. `unmount` gives it up."""
         with self._locked():
             root = jsonutil.get_str(self.record.config, "rootfs", "", source=self.record.describe())
-            return root or self._engine.store.mount(self.id)
+            path = root or self._engine.store.mount(self.id)
+            self._engine.event(self.record, "mount")
+            return path
 
     def mount_path(self) -> str:
         """Where its root is mounted; empty if it is not."""
@@ -320,6 +331,7 @@ class Container:
             if count <= 1 and self.record.status in (RUNNING, PAUSED, STOPPING) and not force:
                 raise InvalidState(f"container {self.name} runs: its root stays mounted")
             self._engine.store.unmount(self.id, force=force)
+            self._engine.event(self.record, "unmount")
 
     def logs(self, selection: Selection, *, follow: bool = False) -> Iterator[LogLine]:
         """Its output so far, and with *follow* what comes until it ends."""

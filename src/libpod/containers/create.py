@@ -105,6 +105,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         record = ContainerRecord(container_id, {"spec": generated, **config}, _first_state(run_directory))
         _add(engine, record)
         undo.pop_all()
+    engine.event(record, "create")
     return record
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from libpod.cgroups import Manager
     from libpod.config import RuntimeConfig
+    from libpod.events.recording import Recorder
     from libpod.locks import Lock, LockManager
     from libpod.oci.conmon import Conmon, ContainerFiles
     from libpod.oci.runc import Runc
@@ -86,6 +87,26 @@ class Engine:
         from libpod import cgroups
 
         return cgroups.open_manager(self.config.cgroup_manager)
+
+    @functools.cached_property
+    def events(self) -> Recorder:
+        """Where changes are recorded: `engine.events.record("volume", "create", name="data")`."""
+        from libpod.events.recording import Recorder
+
+        return Recorder(self.config, self.warn)
+
+    def event(self, record: ContainerRecord, status: str, *, exit_code: int = 0) -> None:
+        """Record what happened to a container: create, start, died, …"""
+        image = record.config.get("rootfsImageName")
+        self.events.record(
+            "container",
+            status,
+            id=record.id,
+            name=record.name,
+            image=image if isinstance(image, str) else "",
+            exit_code=exit_code,
+            attributes=record.labels,
+        )
 
     @property
     def exit_directory(self) -> str:

@@ -115,6 +115,7 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
         )
         session.pid = started.pid
         _record_pid(engine, record, identifier, started.pid)
+        engine.event(record, "exec")
     except BaseException:
         if session.connection is not None:
             session.connection.close()
@@ -267,12 +268,16 @@ def _sessions(record: ContainerRecord) -> dict[str, object]:
 
 def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> None:
     """Forget a session, whatever is left of it. The caller holds the container's lock."""
-    sessions = _sessions(record)
-    if sessions.pop(identifier, None) is not None:
+    paths = _paths(engine, record, identifier)
+    session = _sessions(record).pop(identifier, None)
+    if session is not None:
         engine.state.save_container(record)
+        if isinstance(session, dict) and session.get("pid"):
+            ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
+            engine.event(record, "exec_died", exit_code=0 if ended is None else ended.code)
     if identifier in engine.state.container_exec_sessions(record):
         engine.state.remove_exec_session(identifier)
-    tree.remove(os.path.join(engine.files(record).bundle, identifier))
+    tree.remove(paths.bundle)
 
 
 def session_ids(record: ContainerRecord) -> Sequence[str]:

@@ -95,6 +95,7 @@ def _initialize(engine: Engine, record: ContainerRecord) -> None:
     for key in ("exitCode", "exited", "oomKilled", "checkpointed", "stoppedByUser"):
         record.state.pop(key, None)
     engine.state.save_container(record)
+    engine.event(record, "init")
 
 
 def start(engine: Engine, record: ContainerRecord) -> None:
@@ -109,6 +110,7 @@ def start(engine: Engine, record: ContainerRecord) -> None:
     record.state["startedTime"] = now()
     record.status = RUNNING
     engine.state.save_container(record)
+    engine.event(record, "start")
 
 
 # ---------------------------------------------------------------- storage

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from libpod import state
-from libpod.boot import journal, marker, refresh
+from libpod.boot import marker, refresh
 from libpod.config import sources
 from libpod.config.runtime import RuntimeConfig
-from libpod.host import files
+from libpod.host import files, journal
 from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RUNNING = 3
 STARTED = "2024-05-01T10:00:00.123456789Z"
+
+# Files that hold times.
+WITH_TIMES = ("refresh.json", "events.log")
 
 
 def identifier(number: int) -> str:
@@ -141,7 +144,7 @@ class Store:
         for path in sorted(self.root.rglob("*")):
             about = path.lstat()
             content = (
-                path.read_bytes() if stat.S_ISREG(about.st_mode) and path.name != "refresh.json" else b""
+                path.read_bytes() if stat.S_ISREG(about.st_mode) and path.name not in WITH_TIMES else b""
             )
             if path.name.startswith(self.database.name):
                 # Pages of a database may lie elsewhere, the rows in them not.

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from libpod.boot import decide, journal
+from libpod.boot import decide, messages
 from libpod.boot import report as reports
 from libpod.boot.decide import Decision
 from libpod.boot.report import Report
 from libpod.errors import DecodeError, FileError
+from libpod.host import journal
 
 KEYS = {
     "decision", "reason", "hint", "dry_run", "boot_id", "previous_boot_id", "database", "containers", "pods",
@@ -179,13 +180,13 @@ class TestJournal:
     ) -> None:
         reports.tell_journal(sample())
         summary, quarantine = sent
-        assert summary["MESSAGE_ID"] == journal.REFRESH_MESSAGE_ID
+        assert summary["MESSAGE_ID"] == messages.REFRESH
         assert summary["LIBPOD_DECISION"] == "refresh"
         assert summary["LIBPOD_CONTAINERS_RESET"] == 2
         assert summary["LIBPOD_QUARANTINED"] == 1
         assert float(str(summary["LIBPOD_SECONDS"])) >= 0
         assert summary["PRIORITY"] == journal.WARNING
-        assert quarantine["MESSAGE_ID"] == journal.QUARANTINE_MESSAGE_ID
+        assert quarantine["MESSAGE_ID"] == messages.QUARANTINE
         assert quarantine["LIBPOD_OBJECT_NAME"] == "web"
         assert quarantine["LIBPOD_OBJECT_KIND"] == "container"
         assert "state is not JSON" in str(quarantine["MESSAGE"])

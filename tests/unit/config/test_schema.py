@@ -41,6 +41,9 @@ def test_every_name_stands_for_a_setting() -> None:
         ("max_log_size", -1, -1),
         ("runtimes", {"runc": ["/x"], "crun": "/y"}, {"runc": ("/x",), "crun": ("/y",)}),
         ("cgroup_manager", "systemd", "systemd"),
+        ("events_logfile_max_size", 5, 5),
+        ("events_logfile_max_size", "1m", 1_000_000),
+        ("events_logfile_max_size", "2GB", 2_000_000_000),
         ("uid_map", [[0, 100000, 65536]], ((0, 100000, 65536),)),
     ],
 )
@@ -58,6 +61,8 @@ def test_values_as_they_are_kept(key: str, value: object, found: object) -> None
         ("conmon_path", ["/x", 1], "a list of paths (strings)", "a list of a string and a whole number"),
         ("conmon_env_vars", {}, "a list of strings", "a table"),
         ("no_pivot_root", "true", "true or false", "a string"),
+        ("events_logfile_max_size", "much", "a size in bytes, or text such as 1m", "a string"),
+        ("events_logfile_max_size", -1, "a size in bytes, or text such as 1m", "a whole number"),
         ("no_pivot_root", 0, "true or false", "a whole number"),
         ("num_locks", "2048", "a whole number", "a string"),
         ("num_locks", True, "a whole number", "true or false"),

@@ -58,6 +58,9 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "hooks_dir": ("/usr/share/containers/oci/hooks.d",),
         "hooks_dir_not_exist_fatal": False,
         "default_mounts_file": "",
+        "events_logger": "",
+        "events_logfile_path": "",
+        "events_logfile_max_size": 1_000_000,
         "default_capabilities": (),
         "default_sysctls": (),
         "default_ulimits": (),
@@ -457,9 +460,7 @@ def test_places_of_the_database(machine: Machine) -> None:
 
 
 def test_unknown_keys_are_ignored_with_a_warning(machine: Machine) -> None:
-    text = (
-        '[engine]\nfoo = 1\nevents_logger = "none"\n[network]\nbar = 1\n[engin]\nx = 1\n[containers]\ny = 1\n'
-    )
+    text = "[engine]\nfoo = 1\nremote = true\n[network]\nbar = 1\n[engin]\nx = 1\n[containers]\ny = 1\n"
     containers = machine.write(machine.etc / "containers.conf", text)
     libpod = machine.write(machine.etc / "libpod.conf", 'infra_image = "x"\nspeed = 1\n[engine]\nz = 1\n')
     assert machine.collect().warnings == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from libpod.boot import journal
+from libpod.host import journal
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_value_of_several_lines(arrived: socket.socket) -> None:
 def test_a_long_value_is_cut(arrived: socket.socket) -> None:
     with arrived:
         assert journal.send({"MESSAGE": "x" * 1_000_000})
-        assert len(arrived.recv(1 << 20)) < 5000
+        assert len(arrived.recv(1 << 20)) < 20000
 
 
 def test_text_that_has_no_utf8(arrived: socket.socket) -> None:

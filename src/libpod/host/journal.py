@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 
 SOCKET: Final = "/run/systemd/journal/socket"
 
-# Made once with `systemd-id128 new`; `journalctl MESSAGE_ID=…` finds all entries of a kind.
-REFRESH_MESSAGE_ID: Final = "d97b3f71d6a74d879720b9b4a7c1c052"
-QUARANTINE_MESSAGE_ID: Final = "a330f23e62354b379da6323d82dfb198"
-
 IDENTIFIER: Final = "libpod"
 # syslog(3)
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
-_LONGEST_VALUE: Final = 4096
+_LONGEST_VALUE: Final = 16384
 # A journal that does not read must not keep the boot waiting.
 _SEND_SECONDS: Final = 2.0
 
@@ -33,7 +29,7 @@ _SEND_SECONDS: Final = 2.0
 def send(fields: Mapping[str, object]) -> bool:
     """Send one entry; False where no journal took it.
 
-    Names are upper case. Values longer than 4096 characters are cut, so that an entry fits a datagram.
+    Names are upper case. Values longer than 16384 characters are cut, so that an entry fits a datagram.
     """
     data = encode({"SYSLOG_IDENTIFIER": IDENTIFIER, **fields})
     try:
