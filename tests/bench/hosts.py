@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 INSIDE = Path(__file__).with_name("inside.py")
+LIBRARY = Path(__file__).with_name("library.py")
 # Locks in shared memory are Podman's default; so is their number, which does not do for ten thousand.
 DEFAULT_LOCKS = 2048
+SETTLE_SECONDS = 30.0
 FLUSHES = "fsync,fdatasync,sync,syncfs,msync"
 SCRIPT = """\
 #!{python}
@@ -39,6 +42,7 @@ class Host:
         self.store = store
         self.containers = containers
         self._runner: subprocess.Popen[str] | None = None
+        self._steady: set[str] = set()
 
     def libpod(self, *arguments: str) -> list[str]:
         """Return the command line of our program as it is installed."""
@@ -52,6 +56,7 @@ class Host:
         """Boot again: the next command of either program finds a refresh due."""
         self.stop()
         self.machine.boot()
+        self._hide_startup_code()
         command = [self.store.python, "-I", "-S", str(INSIDE)]
         self._runner = self.machine.start(command, environment=self.environment)
 
@@ -62,6 +67,19 @@ class Host:
             runner.communicate()
         self.machine.power_off()
 
+    def _hide_startup_code(self) -> None:
+        """Empty the `.pth` files: what other packages let every start of Python do is not to be measured."""
+        listing = (
+            "import glob, site; print(*(p for d in site.getsitepackages() for p in glob.glob(d + '/*.pth')))"
+        )
+        for path in self.machine.run([self.store.python, "-S", "-c", listing]).stdout.split():
+            self.machine.run(["mount", "--bind", os.devnull, path])
+
+    @property
+    def places(self) -> list[str]:
+        """The directories of the store: graph root, run root, temporary directory."""
+        return [self.store.root, self.store.run_root, self.store.tmp_dir]
+
     @property
     def environment(self) -> dict[str, str]:
         """Where the installed package is."""
@@ -70,6 +88,31 @@ class Host:
     def seconds(self, command: Sequence[str]) -> float:
         """Run *command*, which must succeed, and return how long it took."""
         return self._measure(command)[0]
+
+    def settle(self) -> None:
+        """Wait until only what is to stay runs: no conmon and no exit command of what has been measured."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while self._processes() - self._steady:
+            if time.monotonic() > end:
+                raise AssertionError(f"still running: {self._processes() - self._steady}")
+            time.sleep(0.01)
+
+    def take_for_steady(self) -> None:
+        """Take what runs now for what is to stay, once nothing has changed for a second."""
+        before: set[str] = set()
+        while before != self._processes():
+            before = self._processes()
+            time.sleep(1)
+        self._steady = before
+
+    def _processes(self) -> set[str]:
+        return {name for name in os.listdir(self.machine.path("/proc")) if name.isdigit()}
+
+    def settled_seconds(self, command: Sequence[str]) -> float:
+        """As `seconds`, and wait for the end of all that the command has left running."""
+        found = self.seconds(command)
+        self.settle()
+        return found
 
     def peak_memory(self, command: Sequence[str]) -> float:
         """Run *command* and return the most memory that it had at a time, in MiB."""

@@ -10,16 +10,13 @@ import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench import hosts
+from tests.bench.rows import HEAVY, Row, compared, medians
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.bench.hosts import Host
-
-# What a start must not import where there is nothing to do.
-HEAVY = {"ctypes", "dataclasses", "filelock", "inspect", "logging", "pathlib", "psutil", "pystemd", "sqlite3"}
-HEAVY |= {"subprocess", "typing"}
 
 
 class Plan(NamedTuple):
@@ -36,37 +33,16 @@ FULL = Plan(small=10, large=1000, huge=10000, rounds=11, huge_rounds=3)
 QUICK = Plan(small=2, large=6, huge=12, rounds=1, huge_rounds=1)
 
 
-class Row(NamedTuple):
-    """One line of the table. *goal* bounds *ratio* where there is one, else the value itself."""
-
-    what: str
-    containers: int
-    unit: str
-    libpod: float
-    podman: float | None
-    ratio: float | None
-    goal: float | None
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the goal is reached; None where none is set."""
-        if self.goal is None:
-            return None
-        return (self.libpod if self.ratio is None else self.ratio) <= self.goal
-
-
-def compared(what: str, containers: int, unit: str, ours: float, theirs: float, goal: float | None) -> Row:
-    """Return a row that compares the two programs."""
-    return Row(what, containers, unit, ours, theirs, ours / theirs if theirs else None, goal)
-
-
 class Bench:
     """Measures by a plan; *say* gets one line for people about what is going on."""
 
-    def __init__(self, room: Path, python: str, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
+    ) -> None:
+        plan = QUICK if quick else FULL
         self.room = room
         self.python = python
-        self.plan = plan
+        self.plan = plan._replace(rounds=rounds) if rounds else plan
         self.say = say
         self.rows: list[Row] = []
         self.about: dict[str, object] = {}
@@ -113,8 +89,7 @@ class Bench:
 
     def _compare(self, what: str, host: Host, ours: list[str], theirs: list[str], goal: float) -> None:
         times = [(host.seconds(ours), host.seconds(theirs)) for _ in range(self.plan.rounds)]
-        first, second = (statistics.median(column) for column in zip(*times, strict=True))
-        self.rows.append(compared(what, host.containers, "s", first, second, goal))
+        self.rows.append(compared(what, host.containers, "s", *medians(times), goal))
 
     def flushes(self, host: Host) -> None:
         """Count how often a refresh waits for the disk."""
@@ -153,6 +128,11 @@ class Bench:
         # Podman's own refresh of so many takes minutes; after ours it lists them at once.
         assert host.listed() == count
 
-    def heavy_imports(self) -> list[str]:
+    def remarks(self) -> list[str]:
         """Return what a refresh with nothing to do imports and should not."""
-        return sorted(HEAVY & self.imports.keys())
+        heavy = ", ".join(sorted(HEAVY & self.imports.keys())) or "none"
+        return [f"imports where there is nothing to do: {len(self.imports)} modules; heavy ones: {heavy}"]
+
+    def details(self) -> dict[str, object]:
+        """Return the microseconds of each import of a refresh with nothing to do."""
+        return {"imports_microseconds": dict(sorted(self.imports.items(), key=lambda item: -item[1]))}
