@@ -197,9 +197,9 @@ class Room:
     @contextlib.contextmanager
     def surroundings(self) -> Iterator[None]:
         """Our own environment as our program has it."""
-        before = dict(os.environ)
+        before, wanted = dict(os.environ), self.environment
         os.environ.clear()
-        os.environ.update(self.environment)
+        os.environ.update(wanted)
         try:
             yield
         finally:
@@ -235,10 +235,23 @@ class Room:
 
     def _rows(self) -> Iterator[str]:
         """Every ID and name that the database knows, and its exec sessions."""
-        if not (self.root / "libpod" / "bolt_state.db").exists():
+        from libpod import state
+
+        path = self.root / "libpod" / "bolt_state.db"
+        if not path.exists():
             return
+        # Read here, not by another process: it is done for every test.
+        database = state.open(state.BOLTDB, str(path), read_only=True)
+        try:
+            entries: list[dict[str, Any]] = list(database.dump())
+        finally:
+            database.close()
+        yield from self._known_rows(entries)
+
+    @staticmethod
+    def _known_rows(entries: list[dict[str, Any]]) -> Iterator[str]:
         # Exit codes outlive their containers for some minutes, as Podman has it.
-        for entry in json.loads(self.libpod("db", "dump", "--format", "json").stdout):
+        for entry in entries:
             path = entry["bucket"]
             if not path[0].startswith(("exit-code", "runtime-config")) and (path[1:] or "key" in entry):
                 yield f"{'/'.join(path)}: {entry.get('key')}"

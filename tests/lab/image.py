@@ -99,7 +99,7 @@ def _blob(directory: Path, kind: str, data: bytes) -> dict[str, Any]:
 def unpack(directory: Path) -> None:
     """Unpack the root file system, for a container in a plain directory."""
     with tarfile.open(fileobj=io.BytesIO(root_file_system())) as archive:
-        archive.extractall(directory, filter="fully_trusted")
+        archive.extractall(directory)
 
 
 def install(layout: Path, root: Path, run_root: Path, policy: Path) -> None:

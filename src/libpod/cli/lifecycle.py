@@ -105,7 +105,7 @@ def _stop(options: Namespace) -> int:
             return
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.names(runtime, options, ("running",))
+        wanted = runtimes.ending_order(runtime, options, ("running",))
         if options.ignore:
             wanted = [name for name in wanted if _exists(runtime, name)]
         return runtimes.for_each(runtime, wanted, stop)
@@ -159,7 +159,7 @@ def _rm(options: Namespace) -> int:
     from libpod.cli import runtimes
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.names(runtime, options)
+        wanted = runtimes.ending_order(runtime, options)
         if options.ignore or options.force:
             wanted = [name for name in wanted if _exists(runtime, name)]
         broken = [name for name in wanted if options.force and _is_broken(runtime, name)]

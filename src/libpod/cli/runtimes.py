@@ -81,7 +81,10 @@ def for_each(
 
 
 def names(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
-    """The containers that were named; with `--all` every one, or every one in one of *states*."""
+    """The containers that were named; with `--all` every one, or every one in one of *states*.
+
+    With `--all`, containers come after those that they need.
+    """
     from libpod.errors import InvalidArgument
 
     given: list[str] = options.container
@@ -90,8 +93,32 @@ def names(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> l
             raise InvalidArgument("give either containers or --all, not both")
         from libpod.containers import status
 
-        found = runtime.containers()
+        found = _ordered(runtime.containers())
         return [c.id for c in found if not states or status.status_name(c.record.status) in states]
     if not given:
         raise InvalidArgument("give at least one container", hint=f"see '{options.prog} --help'")
     return given
+
+
+def ending_order(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
+    """As `names`, but with `--all` containers come before those that they need."""
+    found = names(runtime, options, states)
+    return found[::-1] if getattr(options, "all", False) else found
+
+
+def _ordered(containers: Sequence[Container]) -> list[Container]:
+    """Every container after those that it needs; one that is not there, or is broken, needs no place."""
+    from libpod.containers import graph
+    from libpod.errors import InternalError
+
+    known = {container.id: container for container in containers}
+    needs = {
+        container.id: [other for other in container.record.dependencies if other in known]
+        for container in containers
+    }
+    try:
+        order = graph.build(needs).start_order()
+    except InternalError:
+        # A circle, which the rules forbid: there is no order, and something has to be done with each.
+        return list(containers)
+    return [known[identifier] for identifier in order]

@@ -120,13 +120,7 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
             f"container {record.name} has a network that Podman has set up",
             hint=f"remove it with `podman rm {record.name}`",
         )
-    users = engine.state.container_in_use(record)
-    if users:
-        raise DependencyExists(
-            f"container {record.name} is needed by {', '.join(user[:12] for user in users)}",
-            dependents=users,
-            hint="remove those first",
-        )
+    require_unused(engine, record)
     _forget_for_removal(engine, record)
     record.status = REMOVING
     engine.state.save_container(record)
@@ -139,6 +133,17 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     else:
         engine.state.remove_container(record)
     engine.event(record, "remove")
+
+
+def require_unused(engine: Engine, record: ContainerRecord) -> None:
+    """Raise DependencyExists if other containers need this one."""
+    users = engine.state.container_in_use(record)
+    if users:
+        raise DependencyExists(
+            f"container {record.name} is needed by {', '.join(user[:12] for user in users)}",
+            dependents=users,
+            hint="remove those first",
+        )
 
 
 def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:

@@ -379,6 +379,8 @@ class Container:
         DependencyExists while other containers need it.
         """
         if force:
+            # Before it is stopped: what others need goes on running.
+            cleanup.require_unused(self._engine, self.record)
             self._stop_for_removal(timeout)
         with self._locked():
             if self.record.status in (RUNNING, PAUSED, STOPPING):

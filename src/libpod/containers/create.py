@@ -70,7 +70,7 @@ class CreateOptions:
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()
     dependencies: Sequence[str] = ()
-    """IDs of containers that must run before this one."""
+    """Names or IDs of containers that must run before this one."""
     create_command: Sequence[str] = ()
     pod: str = ""
     sdnotify_mode: str = "container"
@@ -223,7 +223,8 @@ def _config(
     if image is not None:
         config["RawImageName"] = options.image
     config["idMappingsOptions"] = _id_mappings(options.spec)
-    config["Dependencies"] = list(options.dependencies) or None
+    needed = [engine.state.lookup_container(other).id for other in options.dependencies]
+    config["Dependencies"] = needed or None
     if image is not None:
         config["rootfsImageID"] = image.id
         config["rootfsImageName"] = image.names[0] if image.names else image.id

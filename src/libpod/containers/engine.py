@@ -7,7 +7,7 @@ import functools
 import os
 
 from libpod.errors import ContainerRemoved, FileError, NoSuchContainer
-from libpod.host import files
+from libpod.host import files, jsonutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Engine:
         from libpod.oci.conmon import ContainerFiles
 
         run_directory = record.run_directory or self.store.container_run_directory(record.id)
-        return ContainerFiles(record.static_directory, run_directory, self.exit_directory)
+        pid_file = jsonutil.get_str(record.config, "conmonPidFile", "", source=record.describe())
+        return ContainerFiles(record.static_directory, run_directory, self.exit_directory, pid_file)
 
     def lock(self, record: ContainerRecord) -> Lock:
         """The lock of a container: numbered as Podman's, or named after its ID as the first libpod's."""

@@ -173,7 +173,7 @@ def _oci_process(record: ContainerRecord, options: ExecOptions) -> dict[str, obj
     if options.privileged:
         from libpod.oci import capabilities
 
-        everything = capabilities.known_to_kernel()
+        everything = capabilities.grantable()
         process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), everything)
     elif options.user and user.uid != 0:
         bounding = jsonutil.get_object(process, "capabilities", {}, source=source).get("bounding", [])

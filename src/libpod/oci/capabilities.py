@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.errors import InvalidArgument
+from libpod.errors import DecodeError, InvalidArgument
 from libpod.host import files
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ DEFAULT = (
     "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 )  # fmt: skip
 
+STATUS_FILE = "/proc/self/status"
 LAST_CAPABILITY_FILE = "/proc/sys/kernel/cap_last_cap"
 
 
@@ -47,8 +48,21 @@ def known_to_kernel() -> list[str]:
     return [f"CAP_{name}" for name in ALL[: last + 1]]
 
 
+def grantable(status_file: str = STATUS_FILE) -> list[str]:
+    """All capabilities that we can hand on: those of this kernel within our own bounding set (proc(5)).
+
+    On a host that keeps some from us, the OCI runtime would refuse the others.
+    """
+    for line in files.read_text(status_file).splitlines():
+        key, _, digits = line.partition(":")
+        if key == "CapBnd":
+            bounding = int(digits, 16)
+            return [name for number, name in enumerate(known_to_kernel()) if bounding >> number & 1]
+    raise DecodeError(f"{status_file}: no bounding set of capabilities (CapBnd)", source=status_file)
+
+
 def adjust(base: Sequence[str], add: Sequence[str], drop: Sequence[str]) -> list[str]:
-    """*base* with *add* and without *drop*, sorted. `ALL` means every capability of this kernel.
+    """*base* with *add* and without *drop*, sorted. `ALL` means every one that we have to give.
 
     Raises InvalidArgument for unknown names, and for one that is both added and dropped.
     """
@@ -57,7 +71,7 @@ def adjust(base: Sequence[str], add: Sequence[str], drop: Sequence[str]) -> list
     if both:
         raise InvalidArgument(f"capability {both[0].removeprefix('CAP_')} cannot be both added and dropped")
     if "ALL" in added:
-        kept = set(known_to_kernel())
+        kept = set(grantable())
     elif "ALL" in dropped:
         kept = set()
     else:

@@ -49,6 +49,8 @@ class ContainerFiles(NamedTuple):
     """The PID files and the runtime's log, for this boot."""
     exit_directory: str
     """conmon writes the exit code to `<exit_directory>/<id>`."""
+    own_conmon_pid_file: str = ""
+    """Where the PID of conmon is wanted, if not in the run directory."""
 
     @property
     def pid_file(self) -> str:
@@ -58,7 +60,7 @@ class ContainerFiles(NamedTuple):
     @property
     def conmon_pid_file(self) -> str:
         """The PID of conmon."""
-        return os.path.join(self.run_directory, "conmon.pid")
+        return self.own_conmon_pid_file or os.path.join(self.run_directory, "conmon.pid")
 
     @property
     def runtime_log(self) -> str:

@@ -122,7 +122,7 @@ def environment(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
 def granted_capabilities(options: SpecOptions) -> list[str]:
     """The bounding set."""
     if options.privileged:
-        return sorted(capabilities.known_to_kernel())
+        return sorted(capabilities.grantable())
     base = list(options.default_capabilities) or list(capabilities.DEFAULT)
     return capabilities.adjust(base, options.add_capabilities, options.drop_capabilities)
 
@@ -173,7 +173,8 @@ def _default_mounts(options: SpecOptions) -> list[Object]:
             "gid=5",
         ),
     ]
-    if options.namespaces.ipc == HOST:
+    if options.namespaces.ipc == HOST and options.namespaces.user != HOST:
+        # In a user namespace nobody may mount the queues of the host.
         mounts.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev"))
     else:
         mounts.append(_mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from tests import leftovers, tools
 from tests.lab import image
-from tests.lab.containers import Room
+from tests.lab.containers import IMAGE, Room, Traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,16 +32,42 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(name="room")
-def _room(template: Path, tmp_path: Path) -> Iterator[Room]:
-    """A store of this test alone; once its containers are removed, it must be as it was at first."""
-    room = Room(tmp_path)
+@contextlib.contextmanager
+def _opened(template: Path, directory: Path) -> Iterator[Room]:
+    """A store in *directory*; once its containers are removed, it must be as it was at first."""
+    room = Room(directory)
     subprocess.run(["cp", "-a", "--reflink=auto", template, room.root], check=True)
     before = room.traces()
     try:
         yield room
         room.clear()
-        assert room.traces() == before
+        assert room.settled(lambda: room.traces() == before), (before, room.traces())
     finally:
         room.close()
         shutil.rmtree(room.root, ignore_errors=True)
+
+
+@pytest.fixture(name="room")
+def _room(template: Path, tmp_path: Path) -> Iterator[Room]:
+    """A store of this test alone."""
+    with _opened(template, tmp_path) as room:
+        yield room
+
+
+@pytest.fixture(scope="module", name="used_store")
+def _used_store(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Room, Traces]]:
+    with _opened(template, tmp_path_factory.mktemp("s")) as room:
+        # What the first use makes and keeps is there before anybody looks for what a test has left.
+        room.libpod("rm", room.libpod("create", IMAGE, "true").words)
+        yield room, room.traces()
+
+
+@pytest.fixture(name="shared")
+def _shared(used_store: tuple[Room, Traces]) -> Iterator[Room]:
+    """The store of all tests of a module, which finds each as it was: quicker than a new one for everyone."""
+    room, before = used_store
+    yield room
+    if room.settled(lambda: room.traces() == before, seconds=2):
+        return
+    room.clear()
+    assert room.settled(lambda: room.traces() == before), (before, room.traces())

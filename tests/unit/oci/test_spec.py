@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from libpod.errors import InvalidArgument
-from libpod.oci import spec, volumes
+from libpod.oci import capabilities, spec, volumes
 from libpod.oci.finalize import StartFacts, finalize
 from libpod.oci.options import Namespaces, Resources, SpecOptions
 
@@ -165,13 +165,29 @@ def test_default_sysctls_that_do_not_fit_are_left_out() -> None:
     assert "sysctl" not in linux(generate(default_sysctls=defaults, namespaces=Namespaces(network="host")))
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "kind"),
+    [
+        (Namespaces(), "mqueue"),
+        (Namespaces(ipc="host"), "mqueue"),
+        (Namespaces(ipc="host", user="private"), "bind"),
+    ],
+)
+def test_the_queues_of_the_host_are_bound_only_where_they_cannot_be_mounted(
+    namespaces: Namespaces, kind: str
+) -> None:
+    mounts = generate(namespaces=namespaces)["mounts"]
+    assert isinstance(mounts, list)
+    assert [mount["type"] for mount in mounts if mount["destination"] == "/dev/mqueue"] == [kind]
+
+
 def test_privileged_hides_nothing_and_filters_nothing() -> None:
     found = linux(generate(privileged=True, seccomp_profile=None))
     assert not {"seccomp", "maskedPaths", "readonlyPaths"} & set(found)
     assert found["devices"]
     sets = process(generate(privileged=True))["capabilities"]
     assert isinstance(sets, dict)
-    assert "CAP_SYS_ADMIN" in sets["effective"]
+    assert sets["effective"] == sorted(capabilities.grantable())
 
 
 def test_another_user_has_only_the_capabilities_that_were_added() -> None:
