@@ -15,7 +15,6 @@ STATES = {
     "stopped": "exited",
     "paused": "exited",
     "restarting": "exited",
-    "removing-itself": "exited",
     "with-volumes": "exited",
     "with-volumes-too": "created",
     "with-network": "exited",
@@ -25,6 +24,8 @@ STATES = {
     "in-pod-without-infra": "exited",
     "created-in-pod": "created",
 }
+REMOVED = ("removing-itself",)
+"""Made with `--rm`: the refresh removes what had run of these."""
 NETWORKED = ("with-network", "in-its-network")
 PODS = ("pod", "pod-without-infra", "empty-pod")
 VOLUMES = ("data", "memory", "unused")

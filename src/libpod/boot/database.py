@@ -6,7 +6,9 @@ import os
 import re
 from typing import NamedTuple
 
+from libpod.boot import removal
 from libpod.boot.directories import USER_DATA, USER_ROOTS, ContainerFiles
+from libpod.boot.removal import Candidate
 from libpod.errors import DecodeError, FileError, InvalidState, LockError
 from libpod.host import files, jsonutil
 from libpod.state import reset
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from libpod.boot.numbers import LockNumbers
+    from libpod.boot.removal import Removal
     from libpod.boot.report import Objects, Report
     from libpod.state.protocol import StateTransaction
     from libpod.state.records import Record
@@ -71,8 +74,9 @@ class Place(NamedTuple):
 class Reset:
     """Resets every object of a store within one transaction of *tables*, and says what files are concerned.
 
-    *numbers* gives the lock numbers for the style of the store, *cgroup_of* the path of a pod's cgroup. With
-    *write* unset nothing is written, and the report says the same.
+    *numbers* gives the lock numbers for the style of the store, *cgroup_of* the path of a pod's cgroup, and
+    *removal* removes the containers that a reboot ends for good. With *write* unset nothing is written, and
+    the report says the same.
     """
 
     def __init__(
@@ -83,9 +87,12 @@ class Reset:
         place: Place,
         numbers: Callable[[str], LockNumbers],
         cgroup_of: Callable[[PodRecord], str],
+        removal: Removal,
         write: bool,
     ) -> None:
         self._tables = tables
+        self._removal = removal
+        self._leaving: list[Candidate] = []
         self._report = report
         self._place = place
         self._cgroup_of = cgroup_of
@@ -99,9 +106,12 @@ class Reset:
     def run(self) -> list[ContainerFiles]:
         """Reset everything; what the containers' files need."""
         found = self._containers()
+        found += [self._keep(*candidate) for candidate in self._removal.run(self._leaving)]
         self._others(self._tables.pods(), self._report.pods, self._pod)
         self._others(self._tables.volumes(), self._report.volumes, self._volume)
         self._keep_numbers_of_broken()
+        for number in sorted(self._removal.locks):
+            self.numbers.release(number)
         dangling = self._tables.dangling_ids()
         if self._write:
             self._tables.clear_exec_sessions()
@@ -125,21 +135,29 @@ class Reset:
             except (DecodeError, InvalidState) as error:
                 counts.quarantine(record.id, record.name, error.message)
                 continue
-            found.append(concerned)
-            counts.reset += 1
+            if concerned is not None:
+                found.append(concerned)
         return found
 
-    def _container(self, record: ContainerRecord) -> ContainerFiles:
+    def _container(self, record: ContainerRecord) -> ContainerFiles | None:
+        """Reset one container; None for one that is to be removed."""
         _require_safe(record)
         concerned = self._files(record)
         reset.reset_container(record.state, self._style)
         record.run_directory = concerned.run_directory
         if self._style == reset.FIRST_LIBPOD:
             self._set_old_directories(record, concerned)
+        self._advance()
+        if removal.is_candidate(record, self._style):
+            self._leaving.append(Candidate(record, concerned))
+            return None
+        return self._keep(record, concerned)
+
+    def _keep(self, record: ContainerRecord, concerned: ContainerFiles) -> ContainerFiles:
         self._number(record, self._report.containers)
         if self._write:
             self._tables.put_container(record)
-        self._advance()
+        self._report.containers.reset += 1
         return concerned
 
     def _files(self, record: ContainerRecord) -> ContainerFiles:
@@ -171,6 +189,9 @@ class Reset:
         change: Callable[[Any], None],
     ) -> None:
         for record in found:
+            if record.id in self._removal.gone:
+                # Still found in a dry run only, and counted where it was removed.
+                continue
             counts.total += 1
             if isinstance(record, BrokenRecord):
                 self._quarantine(counts, record)

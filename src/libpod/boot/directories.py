@@ -5,8 +5,8 @@ For each container::
     <run_root>/<driver>-containers/<id>/userdata/     0700, made; pidfile and conmon.pid of another boot
     removed <bundle>/attach, ctl, winsz, oom                  removed: what conmon left
     <tmp_dir>/exits/<id>                              removed: it would end the next run at once
-    <tmp_dir>/persist/<id>/, <tmp_dir>/socket/<id>    removed <tmp_dir>/containers-root/<id>/
-    0755, of the mapped root user, with ID maps only
+    <tmp_dir>/persist/<id>/, <tmp_dir>/socket/<id>    removed
+    <tmp_dir>/containers-root/<id>/                   0755, of the mapped root user, with ID maps only
 
 and for the store `<tmp_dir>/exits/` (0750). The same calls are made for a dry run, which only notes what they
 would do.
@@ -119,14 +119,23 @@ class Directories:
         for name in _LEFTOVERS:
             self._remove(f"{container.bundle}/{name}")
         self._run_directory(container.run_directory)
-        if container.id in self._exits:
-            self._remove(f"{self.tmp_dir}/{EXITS}/{container.id}")
-        if container.id in self._persist:
-            self._remove_tree(f"{self.tmp_dir}/{PERSIST}/{container.id}")
-        if container.id in self._sockets:
-            self._remove_tree(f"{self.tmp_dir}/{SOCKETS}/{container.id}")
+        self._remove_last_run(container.id)
         if container.owner is not None:
             self._user_root(container.id, container.owner)
+
+    def forget(self, container: ContainerFiles) -> None:
+        """Remove what a container that is being removed has in the runtime directory. FileError."""
+        self._remove_last_run(container.id)
+        if container.owner is not None and os.path.lexists(self.user_root(container.id)):
+            self._remove_tree(self.user_root(container.id))
+
+    def _remove_last_run(self, identifier: str) -> None:
+        if identifier in self._exits:
+            self._remove(f"{self.tmp_dir}/{EXITS}/{identifier}")
+        if identifier in self._persist:
+            self._remove_tree(f"{self.tmp_dir}/{PERSIST}/{identifier}")
+        if identifier in self._sockets:
+            self._remove_tree(f"{self.tmp_dir}/{SOCKETS}/{identifier}")
 
     def _remove_control_pipe(self, container: ContainerFiles) -> None:
         path = f"{container.bundle}/{probe.CONTROL_PIPE}"

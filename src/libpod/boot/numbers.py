@@ -97,6 +97,13 @@ class LockNumbers:
         if 0 <= number < self._limit and not self._take(number, owner):
             self._claimed.add(number)
 
+    def release(self, number: int) -> None:
+        """Give back a number whose owner is gone, and that nobody else has."""
+        if number in self._held and number not in self._claimed and number not in self._others:
+            if self._manager is not None:
+                self._manager.free(number)
+            self._did(f"free lock {number}")
+
     def _take(self, number: int, owner: str) -> bool:
         if not 0 <= number < self._limit or number in self._claimed or number in self._others:
             return False

@@ -7,13 +7,15 @@ Steps, each of which can be interrupted anywhere: the next run begins again, and
 2.  decide: gather the facts, then the pure decision.
 3.  An alive file of an earlier boot is removed, so that after an interruption Podman too sees a boot that is
     not done.
-4.  state: copy the database; reset every object and allocate every lock number in one transaction. Where the
-    boot ID does not prove another boot, processes are looked for once more inside the transaction.
+4.  state: copy the database; reset every object, remove the containers that a reboot ends for good, and
+    allocate every lock number in one transaction. Where the boot ID does not prove another boot, processes
+    are looked for once more inside the transaction.
 5.  containers: per-boot files. pods: cgroups. networks: leases. storage: mount counts.
 6.  The event `system refresh`. alive: the boot record, the report, and last of all the alive file.
 
 Flushes (fsync, fdatasync), whatever the number of objects: with BoltDB two for the copy, two for the
-transaction and one for the boot record; with SQLite one, four and one.
+transaction and one for the boot record; with SQLite one, four and one. Where containers are removed, four for
+the records of the container storage come to that, or none where Podman 5 keeps these apart.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from libpod.boot.marker import BootLock, BootRecord
 from libpod.boot.numbers import LockNumbers
 from libpod.boot.pods import PodCgroups
 from libpod.boot.remains import Remains
+from libpod.boot.removal import Removal
 from libpod.boot.report import Report
 from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
 from libpod.host import files, proc
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from libpod.boot.directories import ContainerFiles
     from libpod.boot.survey import Survey
     from libpod.config.runtime import RuntimeConfig
+    from libpod.errors import LibpodError
     from libpod.locks import LockManager
     from libpod.state.protocol import State, StateTransaction
 
@@ -159,16 +163,17 @@ class _Run:
                 pods = self._prepare_pods()
             with self.report.phase("state"):
                 self._back_up()
-                concerned = self._reset_state(pods, remains)
+                concerned = self._reset_state(pods, remains, directories)
         else:
             self._make_database()
         with self.report.phase("containers"):
             directories.prepare()
             directories.remove_stale_pause_file()
             self._containers(directories, concerned)
-            remains.forget(concerned)
+            self._forget(remains, concerned)
         with self.report.phase("networks"):
-            self._networks({container.id for container in concerned})
+            quarantined = {entry["id"] for entry in self.report.containers.quarantined}
+            self._networks({container.id for container in concerned} | quarantined)
         with self.report.phase("storage"):
             self._storage()
         self._record_event()
@@ -215,7 +220,9 @@ class _Run:
             store.close()
         return found
 
-    def _reset_state(self, pods: PodCgroups, remains: Remains) -> list[ContainerFiles]:
+    def _reset_state(
+        self, pods: PodCgroups, remains: Remains, directories: Directories
+    ) -> list[ContainerFiles]:
         file = self.found.database
         store = self._open(read_only=not self.write)
         try:
@@ -225,14 +232,15 @@ class _Run:
                 if not survey.is_another_boot(self.facts):
                     self._look_again()
                     remains.unmount(self.found.watched)
-                concerned = self._reset_objects(tables, pods)
+                removal = self._removal(tables, remains, directories)
+                concerned = self._reset_objects(tables, pods, removal)
                 failpoints.reach("refresh.commit")
         finally:
             store.close()
         for warning in store.warnings:
             if warning not in self.report.warnings:
                 self.report.warn(warning)
-        self.report.did(f"change {file.path}: {self._counted()} reset")
+        self.report.did(f"change {file.path}: {self._counted()}")
         return concerned
 
     def _make_database(self) -> None:
@@ -278,7 +286,22 @@ class _Run:
         if sight is not None and sight.live:
             raise _Lives
 
-    def _reset_objects(self, tables: StateTransaction, pods: PodCgroups) -> list[ContainerFiles]:
+    def _removal(self, tables: StateTransaction, remains: Remains, directories: Directories) -> Removal:
+        def clear(gone: list[ContainerFiles]) -> dict[str, LibpodError]:
+            errors = remains.forget(gone)
+            self._networks({container.id for container in gone})
+            for container in gone:
+                try:
+                    directories.forget(container)
+                except FileError as error:
+                    errors[container.id] = error
+            return errors
+
+        return Removal(tables, self.config, self.report, driver=self._driver, clear=clear, write=self.write)
+
+    def _reset_objects(
+        self, tables: StateTransaction, pods: PodCgroups, removal: Removal
+    ) -> list[ContainerFiles]:
         with contextlib.ExitStack() as stack:
             work = Reset(
                 tables,
@@ -286,6 +309,7 @@ class _Run:
                 place=self._place(),
                 numbers=lambda style: self._lock_numbers(stack, style),
                 cgroup_of=pods.path,
+                removal=removal,
                 write=self.write,
             )
             concerned = work.run()
@@ -305,7 +329,9 @@ class _Run:
             ("pod", self.report.pods),
             ("volume", self.report.volumes),
         )
-        return ", ".join(reports.count(counts.reset, name) for name, counts in kinds)
+        done = ", ".join(reports.count(counts.reset, name) for name, counts in kinds) + " reset"
+        removed = self.report.containers.removed
+        return f"{done}, {reports.count(removed, 'container')} removed" if removed else done
 
     # ------------------------------------------------------------ lock numbers
 
@@ -367,12 +393,18 @@ class _Run:
                 self.report.containers.quarantine(container.id, container.name, error.message)
             self.report.progress("files", done, len(concerned))
 
+    def _forget(self, remains: Remains, concerned: list[ContainerFiles]) -> None:
+        errors = remains.forget(concerned)
+        for container in concerned:
+            if container.id in errors:
+                message = errors[container.id].message
+                self.report.containers.quarantine(container.id, container.name, message)
+
     def _networks(self, identifiers: set[str]) -> None:
         """Free the addresses of our containers, quarantined ones included: none of them runs."""
         if self.config.rootless:
             # A user's containers have no addresses that outlive their network namespace.
             return
-        identifiers.update(entry["id"] for entry in self.report.containers.quarantined)
         outcome = leases.drop(identifiers, write=self.write)
         for path in outcome.removed:
             self.report.did(f"remove {path}")

@@ -78,16 +78,17 @@ class Remains:
 
     # ------------------------------------------------------------ the OCI runtime
 
-    def forget(self, containers: Iterable[ContainerFiles]) -> None:
-        """Let the OCI runtimes forget containers that they still know."""
+    def forget(self, containers: Iterable[ContainerFiles]) -> dict[str, LibpodError]:
+        """Let the OCI runtimes forget containers that they still know; the error of each that they keep."""
+        errors: dict[str, LibpodError] = {}
         known = {container.id: container for container in containers}
         for runtime in RUNTIMES:
             for identifier in sorted(_entries(self._runtime_directory(runtime)) & known.keys()):
                 try:
                     self._forget(runtime, identifier)
                 except LibpodError as error:
-                    name = known[identifier].name
-                    self._report.containers.quarantine(identifier, name, error.message)
+                    errors[identifier] = error
+        return errors
 
     def _forget(self, runtime: str, identifier: str) -> None:
         from libpod.oci.runc import Runc

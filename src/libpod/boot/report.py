@@ -70,6 +70,7 @@ class Report:
         self.lock_kind: str | None = None
         self.locks_allocated = 0
         self.locks_renumbered = 0
+        self.removals: list[dict[str, str]] = []
         self.actions: list[str] = []
         self.warnings: list[str] = []
         self.phases = dict.fromkeys(PHASES, 0.0)
@@ -88,6 +89,14 @@ class Report:
     def did(self, action: str) -> None:
         """Note one file or kernel object that was created, changed or removed (or would be, in a dry run)."""
         self.actions.append(action)
+
+    def removed(self, kind: str, identifier: str, name: str) -> None:
+        """Note that a container or volume is removed (or would be, in a dry run)."""
+        counts = self.containers if kind == "container" else self.volumes
+        counts.removed += 1
+        if kind == "volume":
+            counts.total += 1
+        self.removals.append({"kind": kind, "id": identifier, "name": name})
 
     def warn(self, text: str) -> None:
         """Note what a person should know and what stopped nothing."""
@@ -138,12 +147,13 @@ class Report:
             "database": {"backend": self.backend, "path": self.database, "backup": self.backup},
             "containers": vars(self.containers),
             "pods": _pick(self.pods),
-            "volumes": _pick(self.volumes),
+            "volumes": _pick(self.volumes) | {"removed": self.volumes.removed},
             "locks": {
                 "kind": self.lock_kind,
                 "allocated": self.locks_allocated,
                 "renumbered": self.locks_renumbered,
             },
+            "removals": self.removals,
             "actions": self.actions,
             "warnings": self.warnings,
             "phases": {name: round(value, 6) for name, value in self.phases.items()},
@@ -152,7 +162,7 @@ class Report:
 
 
 def _pick(objects: Objects) -> dict[str, object]:
-    """Pods and volumes are neither adopted nor removed."""
+    """Pods and volumes are not adopted, and pods not removed."""
     return {"total": objects.total, "reset": objects.reset, "quarantined": objects.quarantined}
 
 
@@ -208,6 +218,7 @@ def quarantined(report: Mapping[str, Any], kind: str) -> dict[str, str]:
 
 _LABEL_WIDTH: Final = 9
 _SHOWN_ID: Final = 12
+_SHOWN_NAMES: Final = 5
 _VERBS: Final = {
     decide.NOOP: "nothing to do",
     decide.REFRESH: "refreshed",
@@ -260,13 +271,30 @@ def _done(report: Mapping[str, Any]) -> Iterator[str]:
     else:
         kinds = ("containers", "pods", "volumes")
         yield ", ".join(count(report[kind]["reset"], kind.removesuffix("s")) for kind in kinds) + " reset"
-    if containers["removed"]:
-        yield f"{count(containers['removed'], 'container')} removed"
+    yield from _removed(report)
     locks = report["locks"]
     if locks["allocated"] or locks["renumbered"]:
         allocated = count(locks["allocated"], "lock")
         yield f"{allocated} allocated ({locks['kind']}), {locks['renumbered']} renumbered"
     yield f"{count(len(report['actions']), 'change')} in all; --format json lists each"
+
+
+def _removed(report: Mapping[str, Any]) -> Iterator[str]:
+    """What was removed, with the first names."""
+    for kind, why in (
+        ("container", "made with --rm, or already being removed"),
+        ("volume", "anonymous, of these containers"),
+    ):
+        names = [_named(entry) for entry in report.get("removals", ()) if entry["kind"] == kind]
+        if names:
+            more = ", …" if len(names) > _SHOWN_NAMES else ""
+            shown = ", ".join(names[:_SHOWN_NAMES])
+            yield f"{count(len(names), kind)} removed ({why}): {shown}{more}"
+
+
+def _named(entry: Mapping[str, str]) -> str:
+    """A name, or the beginning of an ID where that is the name."""
+    return entry["id"][:_SHOWN_ID] if entry["name"] in ("", entry["id"]) else entry["name"]
 
 
 def _left(report: Mapping[str, Any]) -> Iterator[str]:
@@ -317,6 +345,7 @@ def _journal_summary(report: Report) -> dict[str, object]:
         "LIBPOD_CONTAINERS": report.containers.total,
         "LIBPOD_CONTAINERS_RESET": report.containers.reset,
         "LIBPOD_CONTAINERS_ADOPTED": report.containers.adopted,
+        "LIBPOD_CONTAINERS_REMOVED": report.containers.removed,
         "LIBPOD_PODS": report.pods.total,
         "LIBPOD_VOLUMES": report.volumes.total,
         "LIBPOD_LOCKS_RENUMBERED": report.locks_renumbered,

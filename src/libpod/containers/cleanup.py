@@ -24,18 +24,9 @@ if TYPE_CHECKING:
     from libpod.state.records import ContainerRecord
 
 CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING = 1, 2, 3, 4, 5, 6, 7
-AUTO_REMOVE = "io.podman.annotations.autoremove"
 GONE = (NoSuchContainer, ContainerRemoved)
 """What is raised for a container that somebody else has removed, the second for every use but the first."""
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
-
-
-def is_auto_remove(record: ContainerRecord) -> bool:
-    """Whether the container was made with `--rm`."""
-    source = record.describe()
-    specification = jsonutil.get_object(record.config, "spec", {}, source=source)
-    annotations = jsonutil.get_object(specification, "annotations", {}, source=source)
-    return annotations.get(AUTO_REMOVE) == "TRUE"
 
 
 def take_down(engine: Engine, record: ContainerRecord) -> None:

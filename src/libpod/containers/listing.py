@@ -10,6 +10,7 @@ from libpod.containers import ports as port_lists
 from libpod.containers import status
 from libpod.containers.times import NEVER, ZERO_TIME, human_duration, parse_time
 from libpod.errors import DecodeError
+from libpod.state.records import AUTO_REMOVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from libpod.containers.items import Item
 
     Row = dict[str, object]
-
-AUTO_REMOVE = "io.podman.annotations.autoremove"
 
 
 class Listing:

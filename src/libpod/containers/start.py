@@ -314,7 +314,7 @@ def _process(engine: Engine, record: ContainerRecord) -> Process:
     source, config = record.describe(), record.config
     process = jsonutil.get_object(_stored_specification(record), "process", {}, source=source)
     exit_command = (*engine.exit_command, "container", "cleanup")
-    if cleanup.is_auto_remove(record):
+    if record.auto_remove:
         exit_command += ("--rm",)
     return Process(
         container_id=record.id,

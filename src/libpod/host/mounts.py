@@ -64,6 +64,13 @@ def is_mount_point(path: str) -> bool:
     return False
 
 
+def points_below(path: str) -> set[str]:
+    """Mount points that may be at or below *path*, which has no links in it; quick where there are none."""
+    if _escape(path) not in files.read_bytes(proc.MOUNT_TABLE_FILE):
+        return set()
+    return proc.mount_points()
+
+
 def _escape(path: str) -> bytes:
     raw = os.fsencode(path)
     for character in (b"\\", b" ", b"\t", b"\n"):

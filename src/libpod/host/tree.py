@@ -26,10 +26,11 @@ def copy(source: str, target: str) -> None:
 def remove(path: str) -> bool:
     """Remove the directory *path* and all below it, following no link; False if it was not there.
 
-    What is mounted below it is a FileError (EBUSY), never emptied.
+    Where something is mounted at or below it, that is a FileError (EBUSY), and nothing at all is removed.
     """
-    if os.path.ismount(path):
-        raise FileError("remove", path, OSError(errno.EBUSY, "it is a mount point"))
+    inside = _mount_point_inside(path)
+    if inside is not None:
+        raise FileError("remove", path, OSError(errno.EBUSY, f"{inside} is a mount point"))
     try:
         shutil.rmtree(path)
     except FileNotFoundError:
@@ -37,3 +38,11 @@ def remove(path: str) -> bool:
     except OSError as error:
         raise FileError("remove", error.filename or path, error) from error
     return True
+
+
+def _mount_point_inside(path: str) -> str | None:
+    """A mount point at or below *path*. The mount table is asked, as stat(2) cannot tell a bind mount."""
+    from libpod.host import mounts
+
+    root = os.path.realpath(path)
+    return next((at for at in mounts.points_below(root) if at == root or at.startswith(f"{root}/")), None)

@@ -63,6 +63,21 @@ class StateTransaction(Protocol):
     def put_container(self, record: ContainerRecord) -> bool:
         """Write state, network namespace, and the configuration if it changed. False: it is not there."""
 
+    def dependents(self, container_id: str) -> list[str]:
+        """The IDs of the containers that need this one."""
+
+    def delete_container(self, identifier: str) -> None:
+        """Remove a container that is there and that no other needs."""
+
+    def read_volume(self, name: str) -> VolumeRecord | BrokenRecord | None:
+        """One volume."""
+
+    def volume_users(self, name: str) -> list[str]:
+        """The IDs of the containers that use the volume."""
+
+    def delete_volume(self, name: str) -> None:
+        """Remove a volume that no container uses."""
+
     def put_pod(self, record: PodRecord) -> bool:
         """Write the state, and the configuration if it changed. False: it is not there."""
 

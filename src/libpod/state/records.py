@@ -29,6 +29,9 @@ VOLUME: Final = "volume"
 UNREGISTERED: Final = "id"
 """The kind of a name that is registered while nothing of the object itself is there."""
 
+AUTO_REMOVE: Final = "io.podman.annotations.autoremove"
+"""The annotation of a container made with `--rm`."""
+
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 """A time that was never set, as Go writes it."""
 
@@ -210,6 +213,13 @@ class ContainerRecord(Record):
     def namespace(self) -> str:
         """The libpod namespace of Podman up to 4.3, almost always ""."""
         return jsonutil.get_str(self.config, "namespace", "", source=self.describe())
+
+    @property
+    def auto_remove(self) -> bool:
+        """Whether it was made with `--rm`: it is removed when it has ended."""
+        source = self.describe()
+        spec = jsonutil.get_object(self.config, "spec", {}, source=source)
+        return jsonutil.get_object(spec, "annotations", {}, source=source).get(AUTO_REMOVE) == "TRUE"
 
     @property
     def dependencies(self) -> list[str]:
@@ -420,6 +430,16 @@ class VolumeRecord(Record):
     def mount_point(self) -> str:
         """The directory of its contents."""
         return jsonutil.get_str(self.config, "mountPoint", "", source=self.describe())
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it was made for one container, without a name, and is to go with it."""
+        return bool(jsonutil.get_bool(self.config, "isAnon", None, source=self.describe()))
+
+    @property
+    def driver(self) -> str:
+        """Who keeps its contents: "" and "local" are the engine itself."""
+        return jsonutil.get_str(self.config, "volumeDriver", "", source=self.describe())
 
     @property
     def storage_id(self) -> str:

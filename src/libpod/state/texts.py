@@ -41,6 +41,7 @@ POD_CONFIG_TYPES: dict[str, type] = {
 POD_STATE_TYPES: dict[str, type] = {"cgroupPath": str, "CgroupPath": str, "InfraContainerID": str}
 VOLUME_CONFIG_TYPES: dict[str, type] = {
     "name": str, "lockID": int, "labels": dict, "volumeDriver": str, "mountPoint": str, "storageID": str,
+    "isAnon": bool,
 }  # fmt: skip
 VOLUME_STATE_TYPES: dict[str, type] = {"mountPoint": str, "mountCount": int, "copiedUp": bool}
 

@@ -15,7 +15,7 @@ from libpod.host import files, jsonutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from libpod.storage.lockfile import HeldLock, LockFile
 
@@ -32,14 +32,28 @@ class RecordFile:
     *durable* files are flushed when they are written; those in the run root are gone with the next boot
     and are not. *last* is set on the file that is written at the end of a change: flushing its directory
     entry makes the renames before it durable as well.
+
+    *volatile* is a second file under the same lock, never flushed, in which containers/storage since 1.46
+    (Podman 4.5) keeps containers made with `--rm` and their layers. A record stays in the file that it was
+    read from, and only a file that changes is written.
     """
 
-    def __init__(self, path: str, lock: LockFile, *, durable: bool = True, last: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        lock: LockFile,
+        *,
+        durable: bool = True,
+        last: bool = False,
+        volatile: str | None = None,
+    ) -> None:
         self.path = path
+        self.volatile_path = volatile
         self.lock = lock
         self.records: list[Record] = []
         self._durable = durable
         self._last = last
+        self._volatile_ids: set[str] = set()
         self._by_key: dict[str, Record] = {}
         self._seen: tuple[object, ...] | None = None
 
@@ -49,18 +63,36 @@ class RecordFile:
         if seen == self._seen:
             return
         self.records = read_records(self.path)
+        volatile = [] if self.volatile_path is None else read_records(self.volatile_path, may_be_empty=True)
+        self._volatile_ids = {identifier(record) for record in volatile}
+        self.records += volatile
         self._seen = seen
         self._index()
 
     def save(self, held: HeldLock) -> None:
         """Write the records, and tell the other programs."""
-        data = jsonutil.dumps(self.records)
-        files.write_atomic(
-            self.path, data, mode=RECORD_FILE_MODE, sync=self._durable, sync_dir=self._durable and self._last
-        )
+        if self._volatile_ids:
+            self._save_both()
+        else:
+            self._save_main(jsonutil.dumps(self.records))
         held.touch()
         self._seen = (held.token(), self._identity())
         self._index()
+
+    def _save_main(self, data: bytes) -> None:
+        files.write_atomic(
+            self.path, data, mode=RECORD_FILE_MODE, sync=self._durable, sync_dir=self._durable and self._last
+        )
+
+    def _save_both(self) -> None:
+        assert self.volatile_path is not None
+        volatile = [record for record in self.records if identifier(record) in self._volatile_ids]
+        rest = [record for record in self.records if identifier(record) not in self._volatile_ids]
+        if rest != read_records(self.path):
+            self._save_main(jsonutil.dumps(rest))
+        if volatile != read_records(self.volatile_path, may_be_empty=True):
+            data = jsonutil.dumps(volatile)
+            files.write_atomic(self.volatile_path, data, mode=RECORD_FILE_MODE, sync=False, sync_dir=False)
 
     def forget(self) -> None:
         """Read the file again next time, after a change in memory that was not saved."""
@@ -88,7 +120,11 @@ class RecordFile:
 
     def remove(self, record_id: str) -> None:
         """Drop the record with this ID; `save` makes it known."""
-        self.records = [record for record in self.records if record.get("id") != record_id]
+        self.remove_all({record_id})
+
+    def remove_all(self, record_ids: Collection[str]) -> None:
+        """Drop the records with these IDs; `save` makes it known."""
+        self.records = [record for record in self.records if record.get("id") not in record_ids]
         self._index()
 
     def _index(self) -> None:
@@ -101,24 +137,33 @@ class RecordFile:
             index[identifier(record)] = record
         self._by_key = index
 
-    def _identity(self) -> tuple[int, int, int] | None:
-        try:
-            about = os.stat(self.path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise FileError("read", self.path, error) from error
-        return about.st_ino, about.st_mtime_ns, about.st_size
+    def _identity(self) -> tuple[object, ...]:
+        return _identity(self.path), self.volatile_path and _identity(self.volatile_path)
 
 
-def read_records(path: str) -> list[Record]:
-    """The records in *path*; none if there is no file. DecodeError, with the position, if it is damaged."""
+def _identity(path: str) -> tuple[int, int, int] | None:
+    try:
+        about = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError("read", path, error) from error
+    return about.st_ino, about.st_mtime_ns, about.st_size
+
+
+def read_records(path: str, *, may_be_empty: bool = False) -> list[Record]:
+    """The records in *path*; none if there is no file. DecodeError, with the position, if it is damaged.
+
+    A power cut may leave a file that is not flushed empty: with *may_be_empty* that is no damage.
+    """
     try:
         data = files.read_bytes(path)
     except FileError as error:
         if error.errno == 2:
             return []
         raise
+    if may_be_empty and not data:
+        return []
     try:
         return _checked(jsonutil.loads(data, path), path)
     except DecodeError as error:

@@ -9,6 +9,9 @@
     ├── <driver>-images/          images.json      images.lock      <id>/<big data>
     └── <driver>-containers/      containers.json  containers.lock  <id>/<big data>  <id>/userdata/
 
+Beside layers.json and containers.json there may be a volatile-layers.json and a volatile-containers.json of a
+later Podman: see `libpod.storage.records.RecordFile`.
+
 Locks are taken in this order, and given up in the reverse one: storage, layers, images, containers,
 mountpoints. Layers change only under layers.lock held for writing; a mount also holds storage.lock, since
 it may have to bind the driver's home. mountpoints.lock is taken last and held for the shortest time.
@@ -34,7 +37,7 @@ from libpod.errors import (
     RuntimeStopped,
 )
 from libpod.host import files, jsonutil, tree
-from libpod.storage import bigdata, driver, objects, options, records
+from libpod.storage import batch, bigdata, driver, objects, options, records
 from libpod.storage.images import ImageRecord, normalize
 from libpod.storage.lockfile import LockFile
 from libpod.storage.objects import NoSuchLayer
@@ -42,7 +45,7 @@ from libpod.storage.records import RecordFile, identifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from libpod.storage.lockfile import HeldLock
     from libpod.storage.objects import Layer, StorageContainer
@@ -66,10 +69,10 @@ class Store:
         self.driver = driver.open_driver(driver_name, graph_root, run_root, options.parse(driver_options))
         name = self.driver.name
         self._storage_lock = LockFile(os.path.join(graph_root, "storage.lock"))
-        self._layers = _record_file(os.path.join(graph_root, f"{name}-layers"), "layers")
+        self._layers = _record_file(os.path.join(graph_root, f"{name}-layers"), "layers", volatile=True)
         self._images = _record_file(os.path.join(graph_root, f"{name}-images"), "images", last=True)
         self._containers = _record_file(
-            os.path.join(graph_root, f"{name}-containers"), "containers", last=True
+            os.path.join(graph_root, f"{name}-containers"), "containers", last=True, volatile=True
         )
         self._mounts = _record_file(os.path.join(run_root, f"{name}-layers"), "mountpoints", durable=False)
         self._ready = False
@@ -286,6 +289,45 @@ class Store:
             self._containers.save(last)
             self._remove_directories(container_id)
 
+    def delete_containers(self, container_ids: Collection[str]) -> dict[str, LibpodError]:
+        """Remove several containers with as many flushes as one; the error of each that stays, by its ID.
+
+        *container_ids* are full. Of one that the store does not know, the directories are removed.
+        """
+        with (
+            self._changing_layers() as held,
+            self._reading(self._images),
+            self._writing(self._containers) as last,
+        ):
+            failed: dict[str, LibpodError] = {}
+            containers = self._layers_of(container_ids)
+            layers = {key: layer for key, layer in containers.items() if self._layers.get(layer)}
+            with self._saving(self._layers, held, needed=bool(layers)):
+                batch.each(layers, self._begin_removal, failed)
+            with self._saving(self._layers, held, needed=bool(layers)):
+                batch.each(layers, self._remove_tree, failed)
+                self._layers.remove_all({layer for key, layer in layers.items() if key not in failed})
+            with self._saving(self._containers, last, needed=bool(containers)):
+                self._containers.remove_all(containers.keys() - failed.keys())
+            batch.each({key: key for key in container_ids}, self._remove_directories, failed)
+        return failed
+
+    def _layers_of(self, container_ids: Collection[str]) -> dict[str, str]:
+        """The layer of each of these containers that is known, by the ID of the container."""
+        wanted = frozenset(container_ids)
+        found = (record for record in self._containers.records if identifier(record) in wanted)
+        return {identifier(record): records.text(record, "layer") for record in found}
+
+    def _begin_removal(self, layer_id: str) -> None:
+        self._unmount(layer_id, force=True)
+        record = self._layers.get(layer_id)
+        if record is not None:
+            records.set_incomplete(record, incomplete=True)
+
+    def _remove_tree(self, layer_id: str) -> None:
+        self.driver.remove(layer_id)
+        bigdata.remove_layer_files(os.path.dirname(self._layers.path), layer_id)
+
     def _remove_directories(self, container_id: str) -> None:
         for path in (self.container_directory(container_id), self.container_run_directory(container_id)):
             tree.remove(os.path.dirname(path))
@@ -296,8 +338,7 @@ class Store:
             return
         records.set_incomplete(record, incomplete=True)
         self._layers.save(held)
-        self.driver.remove(layer_id)
-        bigdata.remove_layer_files(os.path.dirname(self._layers.path), layer_id)
+        self._remove_tree(layer_id)
         self._layers.remove(layer_id)
         self._layers.save(held)
 
@@ -523,6 +564,13 @@ class Store:
                 raise
 
     @contextlib.contextmanager
+    def _saving(self, table: RecordFile, held: HeldLock, *, needed: bool) -> Iterator[None]:
+        """Save what was changed in the block."""
+        yield
+        if needed:
+            table.save(held)
+
+    @contextlib.contextmanager
     def _changing_layers(self) -> Iterator[HeldLock]:
         with self._writing(self._layers) as held:
             self._remove_incomplete_layers(held)
@@ -535,6 +583,11 @@ class Store:
                 self._delete_layer(held, identifier(record))
 
 
-def _record_file(directory: str, name: str, *, durable: bool = True, last: bool = False) -> RecordFile:
+def _record_file(
+    directory: str, name: str, *, durable: bool = True, last: bool = False, volatile: bool = False
+) -> RecordFile:
     lock = LockFile(os.path.join(directory, f"{name}.lock"))
-    return RecordFile(os.path.join(directory, f"{name}.json"), lock, durable=durable, last=last)
+    second = os.path.join(directory, f"volatile-{name}.json") if volatile else None
+    return RecordFile(
+        os.path.join(directory, f"{name}.json"), lock, durable=durable, last=last, volatile=second
+    )

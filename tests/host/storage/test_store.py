@@ -18,7 +18,7 @@ from libpod.errors import (
     NoSuchImage,
     RuntimeStopped,
 )
-from libpod.host import mounts
+from libpod.host import linux, mounts, tree
 from libpod.storage.store import Store
 
 ID = "1" * 64
@@ -263,3 +263,37 @@ def test_an_error_at_any_write_leaves_no_container(
     again.create_container("2" * 64, ["other"], None)
     assert len(again.layers()) == 2
     again.delete_container("other")
+
+
+def test_several_containers_at_once(store: Store) -> None:
+    made = [store.create_container(digit * 64, [f"c{digit}"], None) for digit in "1234"]
+    store.mount(made[0].id)
+    assert store.delete_containers([made[0].id, made[2].id, "9" * 64]) == {}
+    assert [found.id for found in store.containers()] == [made[1].id, made[3].id]
+    assert [layer.id for layer in store.layers()] == [made[1].layer_id, made[3].layer_id]
+    for gone in (made[0], made[2]):
+        assert not store.driver.exists(gone.layer_id)
+        assert not os.path.exists(store.container_directory(gone.id))
+    assert store.delete_containers([]) == {}
+
+
+def test_what_is_mounted_in_a_container_is_never_emptied(store: Store, tmp_path: Path) -> None:
+    """Neither is anything else of it removed, and the others go all the same."""
+    for digit in "12":
+        store.create_container(digit * 64, [], None)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("kept")
+    inside = Path(store.container_directory(ID)) / "inside"
+    inside.mkdir()
+    linux.mount(str(precious), str(inside), "", linux.MS_BIND)
+    try:
+        failed = store.delete_containers([ID, "2" * 64])
+        assert failed.keys() == {ID}
+        assert f"{inside} is a mount point" in str(failed[ID])
+        assert (precious / "file").read_text() == "kept"
+        with pytest.raises(FileError):
+            tree.remove(str(inside.parent))
+        assert (precious / "file").read_text() == "kept"
+    finally:
+        linux.unmount(str(inside), linux.MNT_DETACH)

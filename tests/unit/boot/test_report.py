@@ -18,7 +18,7 @@ from libpod.host import journal
 
 KEYS = {
     "decision", "reason", "hint", "dry_run", "boot_id", "previous_boot_id", "database", "containers", "pods",
-    "volumes", "locks", "actions", "warnings", "phases", "seconds",
+    "volumes", "locks", "removals", "actions", "warnings", "phases", "seconds",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_as_dict_has_the_keys_that_others_rely_on() -> None:
         "total": 3, "reset": 2, "adopted": 0, "removed": 0, "quarantined": quarantined
     }  # fmt: skip
     assert found["pods"] == {"total": 1, "reset": 1, "quarantined": []}
-    assert found["volumes"] == {"total": 0, "reset": 0, "quarantined": []}
+    assert found["volumes"] == {"total": 0, "reset": 0, "quarantined": [], "removed": 0}
     assert found["locks"] == {"kind": "shm", "allocated": 5, "renumbered": 1}
     phases: Any = found["phases"]
     assert list(phases) == [
@@ -134,6 +134,16 @@ class TestText:
             "left      container web (aaaaaaaaaaaa) as it was: container web: state is not JSON",
         ]
         assert lines[7].startswith("took      0.0")
+
+    def test_what_was_removed_is_named(self) -> None:
+        report = sample()
+        for number in range(6):
+            report.removed("container", f"{number}" * 64, f"c{number}")
+        report.removed("volume", "e" * 64, "e" * 64)
+        lines = reports.text(report.as_dict()).splitlines()
+        why = "made with --rm, or already being removed"
+        assert f"          6 containers removed ({why}): c0, c1, c2, c3, c4, …" in lines
+        assert "          1 volume removed (anonymous, of these containers): eeeeeeeeeeee" in lines
 
     def test_dry_run(self) -> None:
         text = reports.text(sample(dry_run=True).as_dict())

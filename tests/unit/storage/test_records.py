@@ -114,3 +114,66 @@ def test_names_are_taken_from_others() -> None:
     ]
     records.take_names(table, {"x"}, "c")
     assert table == [{"id": "a", "names": ["y"]}, {"id": "b"}, {"id": "c"}]
+
+
+class TestVolatileFile:
+    """The second file of containers/storage since 1.46."""
+
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> RecordFile:
+        (tmp_path / "x.json").write_text('[{"id":"a"}]')
+        (tmp_path / "volatile-x.json").write_text('[{"id":"v","names":["web"],"future":1},{"id":"w"}]')
+        lock = LockFile(str(tmp_path / "x.lock"))
+        return RecordFile(str(tmp_path / "x.json"), lock, volatile=str(tmp_path / "volatile-x.json"))
+
+    def both(self, table: RecordFile) -> list[list[str]]:
+        return [
+            [record["id"] for record in json.loads(Path(str(path)).read_text())]
+            for path in (table.path, table.volatile_path)
+        ]
+
+    def test_records_stay_where_they_were(self, table: RecordFile) -> None:
+        with table.lock.write() as held:
+            table.refresh(held)
+            assert table.find("web", NoSuchContainer)["future"] == 1
+            table.add({"id": "b"})
+            table.remove("w")
+            table.save(held)
+            assert self.both(table) == [["a", "b"], ["v"]]
+            table.remove_all({"a", "v"})
+            table.save(held)
+        assert self.both(table) == [["b"], []]
+
+    @pytest.mark.parametrize(("change", "written"), [("a", [True, False]), ("v", [False, True])])
+    def test_only_a_file_that_changes_is_written(
+        self, table: RecordFile, change: str, written: list[bool]
+    ) -> None:
+        paths = [Path(table.path), Path(str(table.volatile_path))]
+        before = [path.stat().st_ino for path in paths]
+        with table.lock.write() as held:
+            table.refresh(held)
+            table.find(change, NoSuchContainer)["metadata"] = "new"
+            table.save(held)
+        assert [path.stat().st_ino != inode for path, inode in zip(paths, before, strict=True)] == written
+
+    def test_changes_of_another_program_are_seen(self, table: RecordFile) -> None:
+        with table.lock.read() as held:
+            table.refresh(held)
+        with table.lock.write() as held:
+            Path(str(table.volatile_path)).write_text('[{"id":"z"}]')
+            held.touch()
+        with table.lock.read() as held:
+            table.refresh(held)
+            assert table.get("z") is not None
+            assert table.get("v") is None
+
+    def test_emptied_by_a_power_cut(self, table: RecordFile) -> None:
+        Path(str(table.volatile_path)).write_bytes(b"")
+        with table.lock.read() as held:
+            table.refresh(held)
+        assert [record["id"] for record in table.records] == ["a"]
+
+    def test_damage(self, table: RecordFile) -> None:
+        Path(str(table.volatile_path)).write_bytes(b"[{")
+        with table.lock.read() as held, pytest.raises(DecodeError, match="volatile-x"):
+            table.refresh(held)
