@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from libpod.config.runtime import RuntimeConfig, StateType
     from libpod.containers.container import Container
     from libpod.errors import (
+        AccessDenied,
         CommandError,
         CommandNotFound,
         CommandTimeout,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         ContainerFinalized,
         ContainerRemoved,
         ContainerStopped,
+        DamagedImage,
         DatabaseClosed,
         DatabaseCorrupt,
         DatabaseError,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         EmptyID,
         FileError,
         ImageExists,
+        ImageUnknown,
         InternalError,
         InvalidArgument,
         InvalidState,
@@ -53,16 +56,24 @@ if TYPE_CHECKING:
         PodExists,
         PodFinalized,
         PodRemoved,
+        PolicyRejected,
         RefreshRefused,
+        RegistryBlocked,
+        RegistryUnreachable,
+        RegistryUntrusted,
         RuntimeFinalized,
         RuntimeStopped,
         SystemdError,
+        TransferError,
+        TransferStalled,
         VolumeExists,
     )
+    from libpod.images.manager import Images
     from libpod.runtime import Runtime
     from libpod.state.protocol import State
 
 __all__ = [
+    "AccessDenied",
     "CommandError",
     "CommandNotFound",
     "CommandTimeout",
@@ -72,6 +83,7 @@ __all__ = [
     "ContainerFinalized",
     "ContainerRemoved",
     "ContainerStopped",
+    "DamagedImage",
     "DatabaseClosed",
     "DatabaseCorrupt",
     "DatabaseError",
@@ -83,6 +95,8 @@ __all__ = [
     "EmptyID",
     "FileError",
     "ImageExists",
+    "ImageUnknown",
+    "Images",
     "InternalError",
     "InvalidArgument",
     "InvalidState",
@@ -105,7 +119,11 @@ __all__ = [
     "PodExists",
     "PodFinalized",
     "PodRemoved",
+    "PolicyRejected",
     "RefreshRefused",
+    "RegistryBlocked",
+    "RegistryUnreachable",
+    "RegistryUntrusted",
     "Report",
     "Runtime",
     "RuntimeConfig",
@@ -114,12 +132,15 @@ __all__ = [
     "State",
     "StateType",
     "SystemdError",
+    "TransferError",
+    "TransferStalled",
     "VolumeExists",
     "__version__",
 ]
 
 _HOMES = {
     "Container": "libpod.containers.container",
+    "Images": "libpod.images.manager",
     "Report": "libpod.boot.report",
     "Runtime": "libpod.runtime",
     "RuntimeConfig": "libpod.config.runtime",

@@ -41,6 +41,15 @@
     ├── CommandError                command, status, output: a program failed
     │   ├── CommandNotFound
     │   └── CommandTimeout
+    ├── TransferError               an image could not be pulled, pushed, loaded or saved: image
+    │   ├── ImageUnknown            the registry does not have it
+    │   ├── AccessDenied            the registry wants other credentials
+    │   ├── RegistryUnreachable     nobody answers
+    │   ├── RegistryUntrusted       TLS failed, or is not spoken
+    │   ├── RegistryBlocked         registries.conf forbids it
+    │   ├── PolicyRejected          the signature policy forbids it
+    │   ├── DamagedImage            what came is not what was promised
+    │   └── TransferStalled         nothing has moved for too long
     ├── OCIRuntimeError             runc, crun or conmon refused or failed
     │   ├── OCIRuntimeNotFound      the command does not exist in the container
     │   └── OCIRuntimePermissionDenied  the command cannot be invoked
@@ -342,6 +351,46 @@ class CommandNotFound(CommandError):
 
 class CommandTimeout(CommandError):
     """The program did not finish in time and was killed."""
+
+
+class TransferError(LibpodError):
+    """The image *image* could not be moved."""
+
+    def __init__(self, message: str, *, image: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.image = image
+
+
+class ImageUnknown(TransferError):
+    """The registry does not have this image, or this tag of it."""
+
+
+class AccessDenied(TransferError):
+    """The registry does not let us, with the credentials that we have."""
+
+
+class RegistryUnreachable(TransferError):
+    """The registry's host does not exist or does not answer."""
+
+
+class RegistryUntrusted(TransferError):
+    """The registry's certificate is not trusted, or it does not speak TLS at all."""
+
+
+class RegistryBlocked(TransferError):
+    """registries.conf forbids this registry."""
+
+
+class PolicyRejected(TransferError):
+    """The signature policy forbids this image, or cannot be read."""
+
+
+class DamagedImage(TransferError):
+    """What came is not what its digest, its size or its format promised."""
+
+
+class TransferStalled(TransferError):
+    """Nothing has moved for so long that we gave up."""
 
 
 class OCIRuntimeError(LibpodError):

@@ -16,10 +16,12 @@ from libpod.host import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from typing import Final
 
+    from libpod.config.account import Account
     from libpod.config.runtime import RuntimeConfig
+    from libpod.images.registries import Registries
 
     Data = dict[str, object]
     Reader = Callable[["Section"], None]
@@ -48,9 +50,6 @@ _ARCHITECTURES: Final = {
     "loongarch64": "loong64",
     "mips64": "mips64le",
 }
-
-REGISTRIES_CONF: Final = "registries.conf"
-_SYSTEM_REGISTRIES: Final = "/etc/containers/registries.conf"
 
 
 class Section:
@@ -204,75 +203,26 @@ def _count(config: RuntimeConfig, kind: str) -> int:
 def _registries(section: Section) -> None:
     """Registries that are searched for names without one, and those that are asked without TLS.
 
-    registries.conf(5): the user's file, else the system's; then the drop-ins of both, except that a user's
-    file hides those of the system.
+    A file that cannot be read does not hide what the others say.
     """
-    search: list[str] = []
-    insecure: dict[str, bool] = {}
-    paths: list[str] = []
-    section.put(lambda: paths.extend(_registries_files()))
-    for path in paths:
-        section.put(functools.partial(_read_registries, path, search, insecure))
-    section.data["search"] = search
-    section.data["insecure"] = [name for name, is_insecure in insecure.items() if is_insecure]
-
-
-def _registries_files() -> Iterator[str]:
     from libpod.config.account import Account
+    from libpod.images.registries import Registries
 
-    account = Account()
-    named = account.get("CONTAINERS_REGISTRIES_CONF") or account.get("REGISTRIES_CONFIG_PATH")
-    own = account.config_file(REGISTRIES_CONF) if account.rootless else ""
-    if named:
-        main = named
-    elif own and os.path.exists(own):
-        main = own
-    else:
-        main = _SYSTEM_REGISTRIES
-    yield main
-    if main != own:
-        yield from _drop_ins(_SYSTEM_REGISTRIES)
-    if own:
-        yield from _drop_ins(own)
+    found = Registries()
+    section.put(lambda: _read_registries(section, found, Account()))
+    section.data["search"] = found.search
+    section.data["insecure"] = found.insecure
 
 
-def _drop_ins(main: str) -> Iterable[str]:
-    directory = f"{main}.d"
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return ()
-    return [f"{directory}/{name}" for name in sorted(names) if name.endswith(".conf")]
+def _read_registries(section: Section, found: Registries, account: Account) -> None:
+    from libpod.images import registries
+
+    paths = list(registries.files(account))
+    for path in paths:
+        section.put(functools.partial(_add_registries, found, path, drop_in=path != paths[0]))
 
 
-def _read_registries(path: str, search: list[str], insecure: dict[str, bool]) -> None:
-    """Add what the file at *path* says; version 2 has `[[registry]]`, version 1 `[registries.…]`."""
+def _add_registries(found: Registries, path: str, *, drop_in: bool) -> None:
     from libpod.config import toml
 
-    found = toml.read(path) or {}
-    old = _table(found, "registries", path)
-    if old:
-        search[:] = _names(_table(old, "search", path), "registries", path)
-        insecure.update(dict.fromkeys(_names(_table(old, "insecure", path), "registries", path), True))
-    if "unqualified-search-registries" in found:
-        search[:] = _names(found, "unqualified-search-registries", path)
-    entries = found.get("registry", [])
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict):
-            raise DecodeError(f"{path}: [[registry]]: expected a table", source=path, key="registry")
-        name = entry.get("prefix") or entry.get("location")
-        insecure[str(name)] = entry.get("insecure") is True
-
-
-def _table(found: Data, key: str, path: str) -> Data:
-    table = found.get(key, {})
-    if not isinstance(table, dict):
-        raise DecodeError(f"{path}: {key}: expected a table", source=path, key=key)
-    return table
-
-
-def _names(found: Data, key: str, path: str) -> list[str]:
-    names = found.get(key, [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DecodeError(f"{path}: {key}: expected a list of names", source=path, key=key)
-    return names
+    found.add(path, toml.read(path) or {}, drop_in=drop_in)

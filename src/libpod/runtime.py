@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from libpod.boot.report import Report
     from libpod.containers.container import Container
     from libpod.containers.engine import Engine
+    from libpod.images.manager import Images
     from libpod.state.protocol import State
     from libpod.state.records import BrokenRecord, PodRecord
     from libpod.storage.objects import Layer
@@ -156,6 +157,22 @@ class Runtime:
         manager = numbers.open_manager(self._config, create=True)
         exit_command = self._exit_command(self._config)
         return Engine(self._config, state, manager, exit_command=exit_command, warn=self._warn)
+
+    @functools.cached_property
+    def images(self) -> Images:
+        """The images of the store."""
+        from libpod.images.manager import Images
+
+        return Images(
+            self.engine.store, self._config, remove_container=self._remove_user_of_image, warn=self._warn
+        )
+
+    def _remove_user_of_image(self, container_id: str) -> None:
+        """Remove a container of ours, or one that another program has in the store."""
+        try:
+            self.container(container_id).remove(force=True)
+        except NoSuchContainer:
+            self.engine.store.delete_container(container_id)
 
     # ------------------------------------------------------------ what is in the store
 

@@ -11,6 +11,7 @@ import pytest
 
 from libpod import info
 from libpod.config.runtime import RuntimeConfig
+from libpod.images import registries as registries_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ def registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "registries.conf"
     monkeypatch.delenv("CONTAINERS_REGISTRIES_CONF", raising=False)
     monkeypatch.delenv("REGISTRIES_CONFIG_PATH", raising=False)
-    monkeypatch.setattr(info, "_SYSTEM_REGISTRIES", str(path))
+    monkeypatch.setattr(registries_file, "SYSTEM_FILE", str(path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     return path
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from libpod.cli import transfers
 from libpod.errors import FileError, InvalidArgument
 
 TYPE_CHECKING = False
@@ -95,7 +96,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--network", "--net", metavar="MODE", help="the network: none, host, container:NAME, ns:PATH"
     )
-    parser.add_argument("image", metavar="IMAGE", help="an image of the store, or with --rootfs a directory")
+    transfers.add_pull_flags(parser)
+    parser.add_argument("image", metavar="IMAGE", help="an image, or with --rootfs a directory")
     parser.add_argument(
         "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
     )

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libpod.cli.parser import Parser
+    from libpod.containers.inspecting import Inspection
     from libpod.containers.items import Item, Store
     from libpod.errors import LibpodError
+
+TYPES = ("all", "container", "image", "volume", "pod")
 
 
 def configure(parser: Parser) -> None:
@@ -21,8 +24,9 @@ def configure(parser: Parser) -> None:
         "names",
         metavar="NAME",
         nargs="*",
-        help="a container, a pod or a volume: its name, its ID, or the unique beginning of its ID",
+        help="a container, an image, a volume or a pod: its name, its ID, or the unique beginning of its ID",
     )
+    parser.add_argument("-t", "--type", choices=TYPES, default="all", help="look only among these (all)")
     parser.add_format()
     parser.runs(run)
 
@@ -42,8 +46,7 @@ def run(options: Namespace) -> int:
     failure: LibpodError | None = None
     for name in options.names:
         try:
-            item = _find(found, name)
-            described.append(inspection.describe(item, spec=_written_spec(item)))
+            described.append(_describe(options, found, inspection, name))
         except (EmptyID, NoSuchObject, ObjectExists) as error:
             failure = failure or error
     output.as_json(described)
@@ -52,16 +55,23 @@ def run(options: Namespace) -> int:
     return codes.DONE
 
 
-def _find(store: Store, name: str) -> Item:
-    """The object that *name* means: a container, else a volume, else a pod, as with Podman."""
+def _describe(options: Namespace, store: Store, inspection: Inspection, name: str) -> dict[str, object]:
+    """The object that *name* means: a container, else an image, a volume, a pod, as with Podman."""
+    from libpod.cli import images
     from libpod.containers import items
     from libpod.errors import NoSuchObject
 
-    for group in (store.containers, store.volumes, store.pods):
+    groups = {"container": store.containers, "image": None, "volume": store.volumes, "pod": store.pods}
+    for kind, group in groups.items():
+        if options.type not in (kind, "all"):
+            continue
         try:
-            return items.find(group, name)
+            if group is None:
+                return images.opened(options).inspect(name)
+            item = items.find(group, name)
         except NoSuchObject:
             continue
+        return inspection.describe(item, spec=_written_spec(item))
     raise NoSuchObject(name)
 
 

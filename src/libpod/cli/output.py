@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Final, TextIO
 
+    from libpod.errors import LibpodError
+
 # The columns of Podman's tables: at least twelve wide, the space of two between them included.
 _NARROWEST: Final = 12
 _GAP: Final = 2
@@ -41,6 +43,13 @@ def message(text: str) -> None:
         _write(sys.stderr, printable(text, keep="\n") + "\n")
     except OSError:
         _drop(sys.stderr)
+
+
+def error(failure: LibpodError) -> None:
+    """Print an error, and its hint if it has one, to standard error."""
+    message(f"Error: {failure.message}")
+    if failure.hint:
+        message(f"hint: {failure.hint}")
 
 
 def warning(text: str) -> None:

@@ -57,10 +57,11 @@ def _remove_quietly(container: Container) -> None:
 
 def create(runtime: Runtime, options: Namespace) -> Container:
     """The container that the flags ask for."""
+    from libpod.cli import transfers
     from libpod.containers import create as making
     from libpod.containers.container import Container
 
-    wanted = creation.create_options(options, runtime.config)
+    wanted = transfers.with_image(runtime, options, creation.create_options(options, runtime.config))
     container = Container(runtime.engine, making.create(runtime.engine, wanted))
     if options.cidfile:
         try:

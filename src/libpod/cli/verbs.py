@@ -37,16 +37,47 @@ CONTAINER_VERBS: Final = {
     "rm": Verb("lifecycle", "Remove containers.", "configure_rm"),
     "mount": Verb("lifecycle", "Mount the root of containers.", "configure_mount"),
     "umount": Verb("lifecycle", "Give up mounts of containers.", "configure_umount"),
+    "commit": Verb("commit", "Make an image of a container."),
     "cleanup": Verb("lifecycle", "Take down what containers that ended have left.", "configure_cleanup"),
 }
 """The verbs that also follow the noun `container`."""
+
+SHARED_IMAGE_VERBS: Final = {
+    "pull": Verb("transfers", "Get images from a registry.", "configure_pull"),
+    "push": Verb("transfers", "Copy an image to a registry.", "configure_push"),
+    "save": Verb("transfers", "Write images to a file.", "configure_save"),
+    "load": Verb("transfers", "Get images from a file.", "configure_load"),
+    "import": Verb("transfers", "Make an image of the tar of a root file system.", "configure_import"),
+    "history": Verb("images", "Show how an image was made.", "configure_history"),
+    "tag": Verb("imagenames", "Give an image further names.", "configure_tag"),
+    "untag": Verb("imagenames", "Take names away from an image.", "configure_untag"),
+}
+"""The verbs that also follow the noun `image`."""
+
+IMAGE_VERBS: Final = {
+    "ls": Verb("images", "List images."),
+    "list": Verb("images", "List images."),
+    "inspect": Verb("images", "Show everything about images.", "configure_inspect"),
+    "exists": Verb("images", "Tell by the exit status whether there is an image.", "configure_exists"),
+    "tree": Verb("images", "Show the layers of an image.", "configure_tree"),
+    "rm": Verb("imagenames", "Remove images.", "configure_rmi"),
+    "prune": Verb("imagenames", "Remove images that nothing uses.", "configure_prune"),
+    **SHARED_IMAGE_VERBS,
+}
+"""The verbs below the noun `image`."""
 
 VERBS: Final = {
     "refresh": Verb("refresh", "Make the state of all containers true again after a reboot."),
     "ps": Verb("ps", "List containers."),
     **CONTAINER_VERBS,
     "container": Verb("container", "Work with containers."),
-    "inspect": Verb("inspect", "Show everything about containers, pods and volumes."),
+    "images": Verb("images", "List images."),
+    "rmi": Verb("imagenames", "Remove images.", "configure_rmi"),
+    **SHARED_IMAGE_VERBS,
+    "image": Verb("image", "Work with images."),
+    "login": Verb("login", "Keep credentials for a registry."),
+    "logout": Verb("login", "Forget the credentials for a registry.", "configure_logout"),
+    "inspect": Verb("inspect", "Show everything about containers, pods, volumes and images."),
     "pod": Verb("pod", "Look at pods."),
     "info": Verb("info", "Show what is known about this host and this store."),
     "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),

@@ -48,6 +48,8 @@ class CreateOptions:
     """A new container. Exactly one of *image* and *rootfs* is given; *spec* says what it runs and how."""
 
     image: str = ""
+    image_id: str = ""
+    """The ID of *image*, where it was looked up already."""
     rootfs: str = ""
     spec: SpecOptions = dataclasses.field(default_factory=SpecOptions)
     name: str = ""
@@ -88,7 +90,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         raise InvalidArgument("a container needs either an image or a root directory")
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
-    image = engine.store.image(options.image) if options.image else None
+    image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
     name = _free_name(engine, options.name)
     container_id = names.new_id()

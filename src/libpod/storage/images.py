@@ -51,6 +51,14 @@ class ImageRecord:
         return records.text(self._record, "created")
 
     @property
+    def digests(self) -> list[str]:
+        """The digests of all manifests of the image, the main one first."""
+        value = self._record.get("big-data-digests")
+        known = value.items() if isinstance(value, dict) else ()
+        found = [self.digest, *(found for key, found in known if key.startswith("manifest"))]
+        return list(dict.fromkeys(digest for digest in found if digest and isinstance(digest, str)))
+
+    @property
     def big_data_sizes(self) -> dict[str, int]:
         """Bytes of each piece of big data."""
         value = self._record.get("big-data-sizes")

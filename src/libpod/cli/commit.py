@@ -1,0 +1,57 @@
+"""`libpod commit`."""
+
+from __future__ import annotations
+
+import os
+
+from libpod.cli import codes, output, transfers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.add_argument("name", metavar="IMAGE", nargs="?", default="", help="the name of the image")
+    parser.add_argument("-a", "--author", metavar="TEXT", default="", help="who has made the image")
+    transfers.add_change_flags(parser)
+    parser.add_argument("-f", "--format", metavar="FORMAT", default="oci", help="oci or docker (oci)")
+    parser.add_argument("--iidfile", metavar="FILE", help="write the ID of the image here")
+    parser.add_argument("--include-volumes", action="store_true", help="the image has the same volumes")
+    parser.add_argument("-m", "--message", metavar="TEXT", default="", help="a comment for the history")
+    parser.add_argument(
+        "-p", "--pause", metavar="BOOL", nargs="?", const="true", default="false",
+        help="let the container stand still meanwhile",
+    )  # fmt: skip
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    parser.add_argument("-s", "--squash", action="store_true", help="make one layer of all")
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Make the image and print its ID."""
+    from libpod.cli import runtimes
+    from libpod.containers import commit
+    from libpod.host import files
+
+    wanted = commit.CommitOptions(
+        changes=options.change,
+        author=options.author,
+        message=options.message,
+        pause=transfers.boolean("--pause", options.pause) is True,
+        include_volumes=options.include_volumes,
+        squash=options.squash,
+        form=options.format,
+    )
+    with runtimes.open_runtime(options) as runtime:
+        container = runtime.container(options.container)
+        how = transfers.transfer_options(options)
+        image = commit.commit(runtime.images, container, options.name, wanted, how)
+    if options.iidfile:
+        files.write_atomic(os.path.abspath(options.iidfile), f"sha256:{image.id}".encode(), mode=0o644)
+    output.data(image.id)
+    return codes.DONE
