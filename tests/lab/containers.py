@@ -279,8 +279,14 @@ class Room:
                 yield f"{pid}: {line}"
 
     def _known_to_runc(self) -> list[str]:
-        listed = subprocess.run(["runc", "list", "--format", "json"], check=True, capture_output=True).stdout
-        entries = json.loads(listed) or []
+        command = ["runc", "list", "--format", "json"]
+        # It fails for containers of others that end meanwhile.
+        for _ in range(10):
+            listed = subprocess.run(command, check=False, capture_output=True)
+            if listed.returncode == 0:
+                break
+            time.sleep(0.05)
+        entries = json.loads(listed.stdout) or []
         return [entry["id"] for entry in entries if entry["bundle"].startswith(f"{self.directory}/")]
 
     def clear(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from libpod.cli.parser import Parser
+    from libpod.cli.streams import Wanted
     from libpod.containers.execute import ExecSession
 
 
@@ -24,6 +24,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-u", "--user", metavar="USER[:GROUP]", default="", help="run it as this user")
     parser.add_argument("-w", "--workdir", metavar="PATH", default="", help="run it in this directory")
     parser.add_argument("--privileged", action="store_true", help="give it all capabilities")
+    parser.add_detach_keys()
     parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
     parser.add_argument(
         "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
@@ -33,9 +34,10 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Run the command; the exit status is its own, unless it is detached."""
-    from libpod.cli import codes, output, runtimes
+    from libpod.cli import codes, output, runtimes, streams, terminal
     from libpod.containers.execute import ExecOptions
 
+    size = terminal.size() if options.tty and not options.detach else None
     wanted = ExecOptions(
         command=tuple(options.command),
         environment=tuple(options.env),
@@ -45,22 +47,26 @@ def run(options: Namespace) -> int:
         stdin=options.interactive,
         privileged=options.privileged,
         detach=options.detach,
+        terminal_size=size,
+        may_be_left=size is not None and options.interactive,
     )
     with runtimes.open_runtime(options) as runtime:
+        what = streams.wanted(options, runtime.config.detach_keys, stdin=options.interactive)
         session = runtime.container(options.container).execute(wanted)
         if options.detach:
             output.data(session.id)
             return codes.DONE
         with session:
-            return _attached(session, options)
+            return _attached(session, options, what)
 
 
-def _attached(session: ExecSession, options: Namespace) -> int:
-    from libpod.cli import streams
+def _attached(session: ExecSession, options: Namespace, what: Wanted) -> int:
+    from libpod.cli import codes, streams, terminal
 
     assert session.connection is not None
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(streams.raw_terminal(wanted=options.tty and options.interactive))
-        stack.enter_context(streams.window_size(session.control_pipe, wanted=options.tty))
-        streams.pump(session.connection, stdin=options.interactive)
+    with terminal.size_followed(session.control_pipe, wanted=options.tty):
+        with terminal.raw_mode(wanted=options.tty and what.stdin):
+            if not streams.relay(session.connection, what, session.pid):
+                session.leave()
+                return codes.DONE
         return session.wait() & 0xFF

@@ -52,6 +52,7 @@ def configure_start(parser: Parser) -> None:
         "-a", "--attach", action="store_true", help="connect to its output, and end as it ends"
     )
     parser.add_argument("-i", "--interactive", action="store_true", help="connect our standard input, too")
+    parser.add_attach_flags()
     parser.runs(_start)
 
 
@@ -65,10 +66,18 @@ def _start(options: Namespace) -> int:
             return runtimes.for_each(runtime, wanted, lambda container: container.start())
         if len(wanted) != 1:
             raise InvalidArgument("only one container can be started attached")
-        from libpod.cli import run
+        return _start_attached(runtime, wanted[0], options)
 
-        container = runtime.container(wanted[0])
-        return run.attached(runtime, container, stdin=options.interactive, terminal=container.has_terminal)
+
+def _start_attached(runtime: Runtime, name: str, options: Namespace) -> int:
+    from libpod.cli import attach, codes, run, streams
+
+    what = streams.wanted(options, runtime.config.detach_keys, stdin=options.interactive)
+    container = runtime.container(name)
+    if container.state() == "running":
+        return attach.to_running(runtime, container, what, signals=options.sig_proxy)
+    status = run.attached(runtime, container, what, signals=options.sig_proxy)
+    return codes.DONE if status is None else status
 
 
 def configure_init(parser: Parser) -> None:

@@ -55,9 +55,37 @@ class Parser(argparse.ArgumentParser):
         """Call *run* with what was parsed; its value is the exit status."""
         self.set_defaults(run=run, missing_verb=None, prog=self.prog)
 
+    def add_detach_keys(self) -> None:
+        """Add `--detach-keys`, for a verb that may connect a terminal to a container."""
+        self.add_argument(
+            "--detach-keys", metavar="KEYS", help="what to type to leave it running (ctrl-p,ctrl-q)"
+        )
+
+    def add_attach_flags(self) -> None:
+        """Add the flags of a verb that connects us to a container's first process."""
+        self.add_detach_keys()
+        self.add_argument(
+            "--sig-proxy",
+            metavar="BOOL",
+            type=truth,
+            nargs="?",
+            default=True,
+            const=True,
+            help="give signals that we get to the container (true)",
+        )
+
     def add_format(self) -> None:
         """Add `--format json`."""
         self.add_argument("--format", choices=("json",), help="print JSON instead of text")
+
+
+def truth(text: str) -> bool:
+    """The value of a switch that was given one, `--sig-proxy=false`. Raises ValueError."""
+    if text.lower() in ("true", "t", "1"):
+        return True
+    if text.lower() in ("false", "f", "0"):
+        return False
+    raise ValueError(text)
 
 
 def _in_a_list(description: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from libpod.cli.parser import Parser
+    from libpod.cli.streams import Wanted
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
@@ -18,30 +19,47 @@ if TYPE_CHECKING:
 def configure(parser: Parser) -> None:
     """Add the arguments of `run`."""
     parser.add_argument("-d", "--detach", action="store_true", help="print the ID and leave it running")
+    parser.add_argument(
+        "-a",
+        "--attach",
+        metavar="STREAM",
+        action="append",
+        default=[],
+        help="connect stdin, stdout or stderr",
+    )
     creation.configure(parser)
+    parser.add_attach_flags()
     parser.runs(run)
 
 
 def run(options: Namespace) -> int:
     """Create a container and run it; the exit status is its own, unless it is detached."""
-    from libpod.cli import runtimes
+    from libpod.cli import runtimes, streams
+    from libpod.errors import InvalidArgument
 
+    if options.detach and options.attach:
+        raise InvalidArgument("--attach and --detach exclude each other")
     with runtimes.open_runtime(options) as runtime:
+        what = streams.wanted(
+            options, runtime.config.detach_keys, stdin=options.interactive, chosen=options.attach
+        )
         container = create(runtime, options)
         try:
-            return _run(runtime, container, options)
+            return _run(runtime, container, options, what)
         except BaseException:
             if options.rm:
                 _remove_quietly(container)
             raise
 
 
-def _run(runtime: Runtime, container: Container, options: Namespace) -> int:
+def _run(runtime: Runtime, container: Container, options: Namespace, what: Wanted) -> int:
     if options.detach:
         container.start()
         output.data(container.id)
         return codes.DONE
-    status = attached(runtime, container, stdin=options.interactive, terminal=options.tty)
+    status = attached(runtime, container, what, signals=options.sig_proxy)
+    if status is None:
+        return codes.DONE
     if options.rm:
         _remove_quietly(container)
     return status
@@ -72,20 +90,21 @@ def create(runtime: Runtime, options: Namespace) -> Container:
     return container
 
 
-def attached(runtime: Runtime, container: Container, *, stdin: bool, terminal: bool) -> int:
-    """Start the container with our streams connected to it, and wait for its end; returns its exit code."""
-    from libpod.cli import streams
-    from libpod.errors import LibpodError
+def attached(runtime: Runtime, container: Container, what: Wanted, *, signals: bool) -> int | None:
+    """Start the container with our streams connected to it, and wait for its end.
 
-    def send(number: int) -> None:
-        with contextlib.suppress(LibpodError):
-            container.kill(number)
+    Returns its exit code, or None if the keys were typed that leave it running.
+    """
+    from libpod.cli import streams, terminal
 
+    has_terminal = container.has_terminal
     control_pipe = runtime.engine.files(container.record).control_pipe
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(container.start_attached())
-        stack.enter_context(streams.forwarded_signals(send))
-        stack.enter_context(streams.raw_terminal(wanted=terminal and stdin))
-        stack.enter_context(streams.window_size(control_pipe, wanted=terminal))
-        streams.pump(connection, stdin=stdin)
-        return container.wait() & 0xFF
+        proxy = stack.enter_context(streams.proxied(container.kill, wanted=signals))
+        resized = terminal.size_followed(control_pipe, wanted=has_terminal)
+        connection = stack.enter_context(container.start_attached(lambda: stack.enter_context(resized)))
+        proxy.open()
+        stack.enter_context(terminal.raw_mode(wanted=has_terminal and what.stdin))
+        if not streams.relay(connection, what, container.record.pid):
+            return None
+    return container.wait() & 0xFF

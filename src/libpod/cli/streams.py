@@ -1,4 +1,4 @@
-"""Standard streams between our terminal or pipes and a container."""
+"""Standard streams and signals between us and a container."""
 
 from __future__ import annotations
 
@@ -7,33 +7,87 @@ import os
 import selectors
 import signal
 import sys
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable, Iterator
 
+    from libpod.cli.terminal import DetachKeys
     from libpod.oci.attach import AttachSocket
 
+STDOUT, STDERR = 1, 2
 _CHUNK = 8192
-# Signals that are ours, not the container's.
-_KEPT = (signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGURG)
+# What is ours, not the container's: our children, our pipes, our terminal, and our own coming and going.
+_OURS = frozenset(
+    (signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGURG, signal.SIGTSTP, signal.SIGTTIN,
+     signal.SIGTTOU, signal.SIGCONT, signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS,
+     signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS)
+)  # fmt: skip
 
 
-def pump(connection: AttachSocket, *, stdin: bool) -> None:
-    """Hand output on until the container's streams end, and our standard input to it with *stdin*."""
+class Wanted(NamedTuple):
+    """Which streams are connected, and the keys that leave the container running."""
+
+    stdin: bool = False
+    outputs: frozenset[int] = frozenset((STDOUT, STDERR))
+    keys: DetachKeys | None = None
+
+
+def wanted(options: Namespace, default_keys: str, *, stdin: bool, chosen: list[str] | None = None) -> Wanted:
+    """What the flags ask for: *chosen* of `stdin`, `stdout` and `stderr`, or all of them.
+
+    Keys are only looked for where somebody can type them. Raises InvalidArgument for keys that mean nothing,
+    and for other names of streams.
+    """
+    from libpod.cli.terminal import DetachKeys
+    from libpod.errors import InvalidArgument
+
+    names = [name.lower() for name in chosen or ("stdin", "stdout", "stderr")]
+    for name in names:
+        if name not in ("stdin", "stdout", "stderr"):
+            raise InvalidArgument(f"--attach {name!r}: streams are stdin, stdout and stderr")
+    text = default_keys if options.detach_keys is None else options.detach_keys
+    keys = DetachKeys(text)
+    outputs = {number for name, number in (("stdout", STDOUT), ("stderr", STDERR)) if name in names}
+    typed = stdin and "stdin" in names
+    return Wanted(typed, frozenset(outputs), keys if typed and sys.stdin.isatty() else None)
+
+
+def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
+    """Hand output on until the streams end and process *pid* has ended, and our input to it if wanted.
+
+    Returns False if it is left running: the keys for that were typed, or their terminal was closed.
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
-        if stdin:
+        if what.stdin:
             _register_input(selector, connection)
         while True:
             for key, _events in selector.select():
                 if key.fileobj is connection:
-                    output = connection.receive()
-                    if output is None:
-                        return
-                    _write(output.stream, output.data)
-                else:
-                    _forward_input(selector, connection)
+                    if not _hand_on(connection, what.outputs):
+                        return _ended(pid)
+                elif not _forward_input(selector, connection, what.keys):
+                    return False
+
+
+def _ended(pid: int) -> bool:
+    """A process that has closed its streams may go on, and signals for it come to us."""
+    from libpod.containers.container import wait_for_end
+
+    return wait_for_end(pid, None)
+
+
+def _hand_on(connection: AttachSocket, outputs: frozenset[int]) -> bool:
+    """Write what has come; False at the end."""
+    for output in connection.receive_more():
+        if output is None:
+            return False
+        if output.stream in outputs:
+            _write(output.stream, output.data)
+    return True
 
 
 def _register_input(selector: selectors.BaseSelector, connection: AttachSocket) -> None:
@@ -46,13 +100,35 @@ def _register_input(selector: selectors.BaseSelector, connection: AttachSocket) 
         connection.end_input()
 
 
-def _forward_input(selector: selectors.BaseSelector, connection: AttachSocket) -> None:
-    data = os.read(sys.stdin.fileno(), _CHUNK)
-    if data:
-        connection.send(data)
-        return
-    selector.unregister(sys.stdin.fileno())
-    connection.end_input()
+def _forward_input(
+    selector: selectors.BaseSelector, connection: AttachSocket, keys: DetachKeys | None
+) -> bool:
+    """Pass on what can be read; False if nobody types any more: the keys came, or the terminal is gone."""
+    try:
+        data = os.read(sys.stdin.fileno(), _CHUNK)
+    except OSError:
+        data = b""
+    if keys is None:
+        if not _send(connection, data):
+            selector.unregister(sys.stdin.fileno())
+        return True
+    passed, complete = keys.filter(data)
+    if passed:
+        _send(connection, passed)
+    return bool(data) and not complete
+
+
+def _send(connection: AttachSocket, data: bytes) -> bool:
+    """Whether more may follow: not after the end of our input, nor once nobody takes it."""
+    try:
+        if data:
+            connection.send(data)
+        else:
+            connection.end_input()
+    except OSError:
+        # The container has ended; the end of its output follows.
+        return False
+    return bool(data)
 
 
 def _write(stream: int, data: bytes) -> None:
@@ -61,74 +137,60 @@ def _write(stream: int, data: bytes) -> None:
     try:
         while view:
             view = view[os.write(stream, view) :]
-    except BrokenPipeError:
+    except OSError:
         return
 
 
+class Proxy:
+    """Gives the signals that we get to the container instead, by *send*. A context manager.
+
+    Until `open` is called they are kept: the container that they are meant for is not there yet. Signals
+    that we are to ignore (`nohup`) stay ignored.
+    """
+
+    def __init__(self, send: Callable[[int], None], *, wanted: bool = True) -> None:
+        self._send = send
+        self._wanted = wanted
+        self._waiting: list[int] = []
+        self._busy = True
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Proxy:
+        for number in signal.valid_signals() - _OURS if self._wanted else ():
+            handler = signal.getsignal(number)
+            if handler not in (signal.SIG_IGN, None) and number < signal.SIGRTMIN:
+                self._before[number] = handler
+                signal.signal(number, self._take)
+        return self
+
+    def _take(self, number: int, _frame: object) -> None:
+        # Another signal may come while this one is sent, with the container's lock held.
+        self._waiting.append(number)
+        if not self._busy:
+            self.open()
+
+    def open(self) -> None:
+        """From now on the container gets them."""
+        self._busy = True
+        try:
+            while self._waiting:
+                self._send(self._waiting.pop(0))
+        finally:
+            self._busy = False
+
+    def __exit__(self, *_exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
 @contextlib.contextmanager
-def raw_terminal(*, wanted: bool) -> Iterator[None]:
-    """Let keys through as they are pressed; the terminal is put back whatever happens."""
-    if not wanted or not sys.stdin.isatty():
-        yield
-        return
-    import termios
-    import tty
+def proxied(send: Callable[[int], None], *, wanted: bool) -> Iterator[Proxy]:
+    """A Proxy whose *send* may fail: the container may have ended in this moment."""
+    from libpod.errors import LibpodError
 
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setraw(descriptor)
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+    def try_to_send(number: int) -> None:
+        with contextlib.suppress(LibpodError):
+            send(number)
 
-
-@contextlib.contextmanager
-def window_size(control_pipe: str, *, wanted: bool) -> Iterator[None]:
-    """Tell conmon the size of our terminal, now and whenever it changes."""
-    if not wanted or not sys.stdin.isatty():
-        yield
-        return
-
-    def send(*_ignored: object) -> None:
-        size = os.get_terminal_size(sys.stdin.fileno())
-        with contextlib.suppress(OSError):
-            descriptor = os.open(control_pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                os.write(descriptor, f"1 {size.lines} {size.columns}\n".encode())
-            finally:
-                os.close(descriptor)
-
-    send()
-    before = signal.signal(signal.SIGWINCH, send)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
-
-
-@contextlib.contextmanager
-def forwarded_signals(send: Callable[[int], None]) -> Iterator[None]:
-    """Give the signals that we get to the container instead."""
-
-    def forward(number: int, _frame: object) -> None:
-        send(number)
-
-    wanted = [
-        number
-        for number in (
-            signal.SIGTERM,
-            signal.SIGINT,
-            signal.SIGHUP,
-            signal.SIGQUIT,
-            signal.SIGUSR1,
-            signal.SIGUSR2,
-        )
-        if number not in _KEPT
-    ]
-    before = {number: signal.signal(number, forward) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with Proxy(try_to_send, wanted=wanted) as proxy:
+        yield proxy

@@ -31,6 +31,7 @@ CONTAINER_VERBS: Final = {
     "pause": Verb("lifecycle", "Freeze all processes of containers.", "configure_pause"),
     "unpause": Verb("lifecycle", "Let the processes of containers go on.", "configure_unpause"),
     "restart": Verb("lifecycle", "Stop containers and start them again.", "configure_restart"),
+    "attach": Verb("attach", "Connect to the streams of a running container."),
     "exec": Verb("exec", "Run a command in a running container."),
     "logs": Verb("logs", "Show the output of a container."),
     "wait": Verb("lifecycle", "Wait until containers have ended.", "configure_wait"),

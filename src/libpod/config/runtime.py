@@ -97,6 +97,8 @@ class RuntimeConfig:
     default_capabilities: tuple[str, ...]
     default_sysctls: tuple[str, ...]
     default_ulimits: tuple[str, ...]
+    detach_keys: str
+    """What is typed to leave an attached container running, as for `--detach-keys`; "" for nothing."""
 
     # Networks.
     cni_config_dirs: tuple[str, ...]

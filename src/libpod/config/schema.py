@@ -78,6 +78,7 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "default_capabilities": (TEXTS, ()),  # Podman's list
     "default_sysctls": (TEXTS, ()),
     "default_ulimits": (TEXTS, ()),
+    "detach_keys": (TEXT, "ctrl-p,ctrl-q"),
     # /var/lib/containers/storage, or containers/storage in the user's data directory
     "graph_root": (PATH, ""),
     # /run/containers/storage, or containers in the user's runtime directory
@@ -106,9 +107,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 # ---------------------------------------------------------------- names in the files and among the options
 
 _IN_BOTH_FILES = _words(
-    "cgroup_manager conmon_env_vars conmon_path database_backend events_logfile_path events_logger "
-    "hooks_dir image_default_transport lock_type no_pivot_root num_locks runtime runtime_path runtimes "
-    "signature_policy_path static_dir tmp_dir volume_path"
+    "cgroup_manager conmon_env_vars conmon_path database_backend detach_keys events_logfile_path "
+    "events_logger hooks_dir image_default_transport lock_type no_pivot_root num_locks runtime runtime_path "
+    "runtimes signature_policy_path static_dir tmp_dir volume_path"
 )
 
 LIBPOD_CONF: dict[str, str] = {
@@ -143,7 +144,7 @@ CONTAINERS_CONF: dict[str, dict[str, str]] = {
 
 IGNORED_IN_LIBPOD_CONF = frozenset(
     _words(
-        "cni_default_network detach_keys enable_port_reservation env infra_command infra_image init_path "
+        "cni_default_network enable_port_reservation env infra_command infra_image init_path "
         "label namespace network_cmd_path runtime_supports_json runtime_supports_kvm "
         "runtime_supports_nocgroups sdnotify stop_timeout"
     )
@@ -153,7 +154,7 @@ IGNORED_IN_CONTAINERS_CONF: dict[str, frozenset[str]] = {
         _words(
             "active_service add_compression cdi_spec_dirs cgroup_check chown_copied_files "
             "compat_api_enforce_docker_hub compose_providers compose_warning_logs compression_format "
-            "compression_level conmonrs_env_vars conmonrs_path detach_keys enable_port_reservation env "
+            "compression_level conmonrs_env_vars conmonrs_path enable_port_reservation env "
             "events_container_create_inspect_data exit_command_delay healthcheck_events "
             "helper_binaries_dir image_build_format image_copy_tmp_dir image_default_format "
             "image_parallel_copies image_volume_mode "
@@ -186,7 +187,9 @@ OPTIONS: dict[str, str] = {
 }
 """Names of options that differ from the name of their setting."""
 
-_MAY_BE_EMPTY = frozenset(("signature_policy_path", "database_backend", "network_backend", *STORAGE))
+_MAY_BE_EMPTY = frozenset(
+    ("signature_policy_path", "database_backend", "detach_keys", "network_backend", *STORAGE)
+)
 
 # ---------------------------------------------------------------- checks
 

@@ -25,7 +25,7 @@ from libpod.oci import exits, logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from libpod.containers.engine import Engine
     from libpod.containers.execute import ExecOptions, ExecSession
@@ -146,8 +146,11 @@ class Container:
                 self._init()
             start.start(self._engine, self.record)
 
-    def start_attached(self) -> AttachSocket:
-        """As `start`, connected before it runs, so that no output is lost."""
+    def start_attached(self, prepare: Callable[[], object] = lambda: None) -> AttachSocket:
+        """As `start`, connected before it runs, so that no output is lost.
+
+        *prepare* is called when its terminal is there and nothing has looked at it yet.
+        """
         from libpod.oci.attach import AttachSocket
 
         self._start_dependencies()
@@ -157,6 +160,7 @@ class Container:
                 self._init()
             connection = AttachSocket(self._engine.files(self.record).attach_socket)
             try:
+                prepare()
                 start.start(self._engine, self.record)
             except BaseException:
                 connection.close()
@@ -169,7 +173,7 @@ class Container:
         from libpod.oci.attach import AttachSocket
 
         with self._locked():
-            self._require(CREATED, RUNNING, verb="attach to")
+            self._require(RUNNING, verb="attach to")
             connection = AttachSocket(self._engine.files(self.record).attach_socket)
             self._engine.event(self.record, "attach")
             return connection
@@ -370,7 +374,7 @@ class Container:
         from libpod.containers import execute
 
         with self._locked():
-            execute.remove_session(self._engine, self.record, identifier)
+            execute.remove_left_session(self._engine, self.record, identifier)
 
     def remove(self, *, force: bool = False, timeout: float | None = None) -> None:
         """Remove it, with its storage and its lock.

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from libpod.containers import names
 from libpod.errors import InvalidArgument, InvalidState, LibpodError
-from libpod.host import files, jsonutil, tree
+from libpod.host import files, jsonutil, proc, tree
 from libpod.oci import exits, spec, users
-from libpod.oci.attach import AttachSocket
+from libpod.oci.attach import AttachSocket, resize
 from libpod.oci.conmon import ContainerFiles, LogTarget, Process
 
 TYPE_CHECKING = False
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 DIRECTORY_MODE = 0o700
 SESSION_RUNNING = 2
 EXIT_SECONDS = 5.0
+_ATTACHED = ("attachStdin", "attachStdout", "attachStderr")
 
 
 class ExecOptions(NamedTuple):
@@ -49,6 +50,10 @@ class ExecOptions(NamedTuple):
     stdin: bool = False
     privileged: bool = False
     detach: bool = False
+    terminal_size: tuple[int, int] | None = None
+    """Lines and columns that its terminal has when the command starts."""
+    may_be_left: bool = False
+    """Whether `ExecSession.leave` may be called."""
 
 
 class ExecSession:
@@ -60,6 +65,7 @@ class ExecSession:
         self.id = identifier
         self.pid = 0
         self.connection: AttachSocket | None = None
+        self._left = False
         self._engine = engine
         self._record = record
         self._paths = paths
@@ -78,10 +84,26 @@ class ExecSession:
         ended = exits.wait(exit_file, self._paths.bundle, EXIT_SECONDS)
         return -1 if ended is None else ended.code
 
+    def leave(self) -> None:
+        """Let the process run on without us; conmon's exit command forgets the session at its end.
+
+        Only for a session that was started with `may_be_left`.
+        """
+        with self._engine.locked(self._record):
+            # After its end the exit command has seen a session that somebody waits for, and left it to us.
+            self._left = proc.is_alive(self.pid)
+            session = _sessions(self._record).get(self.id)
+            config = session.get("config") if isinstance(session, dict) else None
+            if self._left and isinstance(config, dict):
+                config.update(dict.fromkeys(_ATTACHED, False))
+                self._engine.state.save_container(self._record)
+
     def close(self) -> None:
-        """Forget the session: its record and its directory."""
+        """Forget the session, its record and its directory, unless its process was left."""
         if self.connection is not None:
             self.connection.close()
+        if self._left:
+            return
         with self._engine.locked(self._record):
             remove_session(self._engine, self._record, self.id)
 
@@ -199,7 +221,7 @@ def _process(
     engine: Engine, record: ContainerRecord, options: ExecOptions, identifier: str, paths: ContainerFiles
 ) -> Process:
     command: tuple[str, ...] = ()
-    if options.detach and engine.exit_command:
+    if (options.detach or options.may_be_left) and engine.exit_command:
         command = (*engine.exit_command, "container", "cleanup", "--exec", identifier, record.id)
     return Process(
         container_id=record.id,
@@ -221,6 +243,8 @@ def _place(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
 
 def _connect(session: ExecSession, options: ExecOptions) -> Callable[[], None]:
     def connect() -> None:
+        if options.terminal_size is not None:
+            resize(session.control_pipe, *options.terminal_size)
         if not options.detach:
             session.connection = AttachSocket(session._paths.attach_socket)
 
@@ -239,7 +263,7 @@ def _record_session(engine: Engine, record: ContainerRecord, identifier: str, op
         "config": {
             "command": list(options.command),
             "terminal": options.terminal,
-            "attachStdin": options.stdin,
+            "attachStdin": options.stdin and not options.detach,
             "attachStdout": not options.detach,
             "attachStderr": not options.detach,
             "environment": dict(entry.partition("=")[::2] for entry in options.environment) or None,
@@ -278,6 +302,14 @@ def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> 
     if identifier in engine.state.container_exec_sessions(record):
         engine.state.remove_exec_session(identifier)
     tree.remove(paths.bundle)
+
+
+def remove_left_session(engine: Engine, record: ContainerRecord, identifier: str) -> None:
+    """Forget a session that has ended, unless somebody is connected to it, who will. As `remove_session`."""
+    session = _sessions(record).get(identifier)
+    config = session.get("config") if isinstance(session, dict) else None
+    if not isinstance(config, dict) or not any(config.get(key) for key in _ATTACHED):
+        remove_session(engine, record, identifier)
 
 
 def session_ids(record: ContainerRecord) -> Sequence[str]:

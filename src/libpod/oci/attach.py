@@ -7,6 +7,8 @@ An empty packet is the end. Output from before the connection is only in the log
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import socket
 from typing import NamedTuple
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKET_SIZE = 8193
+_PACKETS_AT_ONCE = 32
+_LARGEST_SIZE = 1000
+"""conmon refuses a window with more lines or columns."""
 STDOUT, STDERR = 1, 2
 _STREAMS = {2: STDOUT, 3: STDERR}
 # sockaddr_un holds 108 bytes; a longer path is reached through the directory's descriptor.
@@ -54,10 +59,20 @@ class AttachSocket:
 
     def receive(self) -> Output | None:
         """The next piece of output, waiting for it; None at the end."""
-        packet = self._socket.recv(PACKET_SIZE)
-        if not packet:
-            return None
-        return Output(_STREAMS.get(packet[0], STDOUT), packet[1:])
+        return _unpacked(self._socket.recv(PACKET_SIZE))
+
+    def receive_more(self) -> list[Output | None]:
+        """What has come, waiting for the first piece only; neighbours of one stream are one. None at the end.
+
+        A quick container fills its socket while we write: taken piece by piece, each would cost us a wait.
+        """
+        found = [self.receive()]
+        while found[-1] is not None and len(found) < _PACKETS_AT_ONCE:
+            try:
+                found.append(_unpacked(self._socket.recv(PACKET_SIZE, socket.MSG_DONTWAIT)))
+            except BlockingIOError:
+                break
+        return _joined(found)
 
     def outputs(self) -> Iterator[Output]:
         """All output until the end."""
@@ -86,6 +101,33 @@ class AttachSocket:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _unpacked(packet: bytes) -> Output | None:
+    return Output(_STREAMS.get(packet[0], STDOUT), packet[1:]) if packet else None
+
+
+def _joined(found: list[Output | None]) -> list[Output | None]:
+    joined: list[Output | None] = []
+    for stream, pieces in itertools.groupby(found, key=lambda output: output.stream if output else 0):
+        data = b"".join(piece.data for piece in pieces if piece)
+        joined.append(Output(stream, data) if stream else None)
+    return joined
+
+
+def resize(control_pipe: str, lines: int, columns: int) -> None:
+    """Give the terminal behind conmon's *control_pipe* the size of *lines* and *columns*.
+
+    Nothing happens once conmon is gone: then there is no terminal. The message is conmon's own, "1" for a
+    size (conmon 2.1.6, measured).
+    """
+    lines, columns = min(lines, _LARGEST_SIZE), min(columns, _LARGEST_SIZE)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(control_pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.write(descriptor, f"1 {lines} {columns}\n".encode())
+        finally:
+            os.close(descriptor)
 
 
 def _connect(connection: socket.socket, path: str) -> None:

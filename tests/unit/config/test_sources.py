@@ -64,6 +64,7 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "default_capabilities": (),
         "default_sysctls": (),
         "default_ulimits": (),
+        "detach_keys": "ctrl-p,ctrl-q",
         "graph_root": "/var/lib/containers/storage",
         "run_root": "/run/containers/storage",
         "graph_driver_name": "",
