@@ -99,6 +99,8 @@ def _blob(directory: Path, kind: str, data: bytes) -> dict[str, Any]:
 def unpack(directory: Path) -> None:
     """Unpack the root file system, for a container in a plain directory."""
     with tarfile.open(fileobj=io.BytesIO(root_file_system())) as archive:
+        # Without this a newer Python leaves owners out; older ones do not know it.
+        archive.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
         archive.extractall(directory)
 
 

@@ -62,7 +62,9 @@ _VALUES = (
     ("", "--pid", "MODE", "the PID namespace: private, host, container:NAME, ns:PATH"),
     ("", "--ipc", "MODE", "the IPC namespace: private, host, container:NAME, ns:PATH"),
     ("", "--uts", "MODE", "the UTS namespace: private, host, container:NAME, ns:PATH"),
-    ("", "--userns", "MODE", "the user namespace: host, or private with --uidmap"),
+    ("", "--userns", "MODE", "the user namespace: host, private (with --uidmap), container:NAME, ns:PATH"),
+    ("", "--subuidname", "NAME", "map the user IDs that /etc/subuid gives to this user"),
+    ("", "--subgidname", "NAME", "map the group IDs that /etc/subgid gives to this group"),
     ("", "--cgroupns", "MODE", "the cgroup namespace: host, private"),
     ("", "--shm-size", "SIZE", "the size of /dev/shm"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
@@ -144,6 +146,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
 
 
 def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
+    from libpod.cli import usernamespaces
     from libpod.errors import NotSupported
     from libpod.oci import units, volumes
     from libpod.oci.options import SpecOptions
@@ -154,11 +157,9 @@ def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
             f"named volumes are not supported yet: {', '.join(mounted.named)}",
             hint="mount a directory: --volume /path/on/the/host:/path/in/the/container",
         )
-    if options.uidmap or options.gidmap:
-        raise NotSupported("--uidmap and --gidmap are not supported yet")
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
-    uid_map, gid_map = _id_map("--uidmap", options.uidmap), _id_map("--gidmap", options.gidmap)
+    user_namespace, uid_map, gid_map = usernamespaces.parse(options)
     annotations = _pairs("--annotation", options.annotation)
     if options.cidfile:
         annotations["io.podman.annotations.cid-file"] = options.cidfile
@@ -190,7 +191,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
         devices=options.device,
         volumes=mounted,
         resources=_resources(options),
-        namespaces=_namespaces(options, mapped=bool(uid_map)),
+        namespaces=_namespaces(options, user_namespace),
         annotations=annotations,
         umask=_umask(options.umask),
         uid_map=uid_map,
@@ -221,17 +222,9 @@ def _resources(options: Namespace) -> Resources:
     )
 
 
-def _namespaces(options: Namespace, *, mapped: bool) -> Namespaces:
-    from libpod.oci.options import HOST, PRIVATE, Namespaces
+def _namespaces(options: Namespace, user: str) -> Namespaces:
+    from libpod.oci.options import HOST, Namespaces
 
-    user = options.userns or (PRIVATE if mapped else HOST)
-    if user not in (HOST, PRIVATE) or (user == PRIVATE) != mapped:
-        raise InvalidArgument(
-            f"--userns {user} is not supported"
-            if user not in (HOST, PRIVATE)
-            else f"--userns {user} and --uidmap",
-            hint="a user namespace is made by --uidmap and --gidmap",
-        )
     return Namespaces(
         pid=_mode("--pid", options.pid),
         network=_network(options.network),
@@ -399,16 +392,6 @@ def _umask(text: str | None) -> str:
     if not 1 <= len(text) <= 4 or text.strip("01234567"):
         raise InvalidArgument(f"--umask {text!r} is not an octal mode", hint="such as 0022")
     return text
-
-
-def _id_map(flag: str, texts: Sequence[str]) -> list[tuple[int, int, int]]:
-    found = []
-    for text in texts:
-        parts = text.split(":")
-        if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
-            raise InvalidArgument(f"{flag} {text!r} is not of the form CONTAINER:HOST[:SIZE]")
-        found.append((int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 1))
-    return found
 
 
 def write_cid_file(path: str, identifier: str) -> None:

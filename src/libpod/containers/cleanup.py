@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from libpod.containers import idmaps
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
@@ -14,7 +15,7 @@ from libpod.errors import (
     NotSupported,
     OCIRuntimeError,
 )
-from libpod.host import files, jsonutil, mounts
+from libpod.host import files, jsonutil, mounts, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     record.status = REMOVING
     engine.state.save_container(record)
     remove_leftovers(engine, record)
+    tree.remove(os.path.join(engine.config.tmp_dir, idmaps.USER_ROOTS, record.id))
     with contextlib.suppress(NoSuchContainer):
         engine.store.delete_container(record.id)
     engine.state.remove_container_exec_sessions(record)

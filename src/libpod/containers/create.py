@@ -8,11 +8,11 @@ import json
 import os
 import time
 
-from libpod.containers import names
+from libpod.containers import idmaps, names
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
 from libpod.host import files
 from libpod.oci import spec
-from libpod.oci.options import HOST, SpecOptions
+from libpod.oci.options import HOST, PRIVATE, SpecOptions
 from libpod.state.records import ContainerRecord
 from libpod.storage.objects import now
 
@@ -90,6 +90,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         raise InvalidArgument("a container needs either an image or a root directory")
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
+    options = dataclasses.replace(options, spec=idmaps.resolve(engine, options.spec))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
     name = _free_name(engine, options.name)
@@ -174,6 +175,7 @@ def _make_storage(
         metadata=json.dumps(metadata, separators=(",", ":")),
         flags={"Volatile": True} if options.spec.remove else None,
         layer_names=[f"{name}-layer"],
+        id_maps=idmaps.of_options(options.spec),
     )
     undo.callback(store.delete_container, container_id)
     return store.container_directory(container_id), store.container_run_directory(container_id)
@@ -270,8 +272,8 @@ _ALWAYS = frozenset(("cgroupParent", "logPath", "logTag"))
 def _id_mappings(options: SpecOptions) -> dict[str, object]:
     uid_map, gid_map = list(options.uid_map), list(options.gid_map or options.uid_map)
     return {
-        "HostUIDMapping": not uid_map,
-        "HostGIDMapping": not gid_map,
+        "HostUIDMapping": options.namespaces.user != PRIVATE,
+        "HostGIDMapping": options.namespaces.user != PRIVATE,
         "UIDMap": _ranges(uid_map),
         "GIDMap": _ranges(gid_map),
         "AutoUserNs": False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from libpod.containers import cleanup
+from libpod.containers import cleanup, idmaps
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.errors import InvalidState, LibpodError, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
@@ -55,8 +55,6 @@ def require_supported(record: ContainerRecord) -> None:
     Without its volume, a container would write its data where nobody looks for it.
     """
     missing = [what for key, what in _UNSUPPORTED.items() if record.config.get(key)]
-    if _root_owner(record) != (0, 0):
-        missing.append("a user namespace with mapped IDs")
     if missing:
         raise NotSupported(
             f"container {record.name} has {', '.join(missing)}, which cannot be set up here yet",
@@ -81,6 +79,7 @@ def initialize(engine: Engine, record: ContainerRecord) -> None:
 
 def _initialize(engine: Engine, record: ContainerRecord) -> None:
     root = mount(engine, record)
+    idmaps.make_reachable(record, root)
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
@@ -141,22 +140,9 @@ def _mount_shared_memory(record: ContainerRecord) -> None:
     size = jsonutil.get_int(record.config, "shmSize", 0, source=source)
     flags = linux.MS_NOEXEC | linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("shm", path, "tmpfs", flags, f"mode=1777,size={size}")
-    owner = _root_owner(record)
+    owner = idmaps.root_owner(record)
     if owner != (0, 0):
         os.chown(path, *owner)
-
-
-def _root_owner(record: ContainerRecord) -> tuple[int, int]:
-    """The IDs on the host of the container's root."""
-    options = jsonutil.get_object(record.config, "idMappingsOptions", {}, source=record.describe())
-
-    def first(key: str) -> int:
-        for entry in jsonutil.get_list(options, key, [], source=record.describe()):
-            if isinstance(entry, dict) and entry.get("container_id") == 0:
-                return jsonutil.get_int(entry, "host_id", 0, source=record.describe())
-        return 0
-
-    return first("UIDMap"), first("GIDMap")
 
 
 # ---------------------------------------------------------------- files
@@ -165,7 +151,7 @@ def _root_owner(record: ContainerRecord) -> tuple[int, int]:
 def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
     """The files that are bound over the container's own: destination to source."""
     source = record.describe()
-    directory, owner = record.run_directory, _root_owner(record)
+    directory, owner = record.run_directory, idmaps.root_owner(record)
     binds: dict[str, str] = {}
     shared_memory = jsonutil.get_str(record.config, "ShmDir", "", source=source)
     if shared_memory:
@@ -286,7 +272,7 @@ def _make_working_directory(record: ContainerRecord, root: str, specification: M
             f"working directory {path} of container {record.name} does not exist in it",
             hint="use --workdir with a directory that the image has",
         )
-    rooted.make_directory(root, path, 0o755, _root_owner(record))
+    rooted.make_directory(root, path, 0o755, idmaps.root_owner(record))
 
 
 def _is_below_mount(path: str, specification: Mapping[str, object]) -> bool:

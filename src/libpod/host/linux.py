@@ -6,6 +6,7 @@ import ctypes
 import errno
 import mmap
 import os
+import signal
 import sys
 import time
 from typing import Final, Literal
@@ -37,8 +38,21 @@ _SYS_OPENAT2: Final = 437
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_IN_ROOT: Final = 0x10
 
-# clone(2).
+# clone(2), clone3(2).
 CLONE_FS: Final = 0x200
+CLONE_NEWUSER: Final = 0x10000000
+_SYS_CLONE3: Final = 435
+_PR_SET_PDEATHSIG: Final = 1
+
+# open_tree(2), move_mount(2), mount_setattr(2); the numbers are the same on every architecture.
+_SYS_OPEN_TREE: Final = 428
+_SYS_MOVE_MOUNT: Final = 429
+_SYS_MOUNT_SETATTR: Final = 442
+_OPEN_TREE_CLONE: Final = 0x1
+_MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
+_AT_FDCWD: Final = -100
+_AT_EMPTY_PATH: Final = 0x1000
+_MOUNT_ATTR_IDMAP: Final = 0x00100000
 
 # pthread.h; glibc and musl agree on both.
 _PTHREAD_PROCESS_SHARED: Final = 1
@@ -56,6 +70,8 @@ _IS_GLIBC: Final = "CS_GNU_LIBC_VERSION" in os.confstr_names
 LockResult = Literal["acquired", "owner died", "busy"]
 
 _library = ctypes.CDLL(None, use_errno=True)
+# The same, called with the interpreter's lock held.
+_held_library = ctypes.PyDLL(None, use_errno=True)
 
 
 class _TimeSpec(ctypes.Structure):
@@ -105,6 +121,62 @@ def open_in_root(directory: int, path: str, flags: int) -> int:
 def unshare(flags: int) -> None:
     """unshare(2): leave namespaces that this thread shares. *flags* are its CLONE_… values."""
     _check(_library.unshare(ctypes.c_int(flags)), "leave namespace of", "this process")
+
+
+def idmapped_mount(source: str, target: str, user_namespace: int) -> None:
+    """Bind *source* on *target* with the IDs of its files mapped as in *user_namespace* (a descriptor).
+
+    FileError if the kernel, or the file system, cannot do that (mount_setattr(2), ID-mapped mounts).
+    """
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
+    tree = _library.syscall(
+        ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), os.fsencode(source), ctypes.c_uint(flags)
+    )
+    _check(min(tree, 0), "copy mount of", source)
+    try:
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+        result = _library.syscall(
+            ctypes.c_long(_SYS_MOUNT_SETATTR),
+            ctypes.c_int(tree),
+            b"",
+            ctypes.c_uint(_AT_EMPTY_PATH),
+            ctypes.byref(attributes),
+            ctypes.c_size_t(ctypes.sizeof(attributes)),
+        )
+        _check(result, "map the IDs of", source)
+        result = _library.syscall(
+            ctypes.c_long(_SYS_MOVE_MOUNT),
+            ctypes.c_int(tree),
+            b"",
+            ctypes.c_int(_AT_FDCWD),
+            os.fsencode(target),
+            ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH),
+        )
+        _check(result, f"mount {source} on", target)
+    finally:
+        os.close(tree)
+
+
+def hold_user_namespace() -> int:
+    """Make a user namespace, and return the PID of a child in it that does nothing; the caller kills it.
+
+    A process with several threads cannot enter a new user namespace itself, and fork(2) in one is unsafe for
+    all but a child like this one: it blocks every signal and sleeps. It ends with us.
+    """
+    arguments = (ctypes.c_uint64 * 8)(CLONE_NEWUSER, 0, 0, 0, signal.SIGCHLD)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = _held_library.syscall(
+            ctypes.c_long(_SYS_CLONE3), ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments))
+        )
+        if pid == 0:
+            _held_library.prctl(ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
+            while True:
+                _held_library.pause()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    _check(min(pid, 0), "make user namespace for", "ID-mapped mounts")
+    return int(pid)
 
 
 def _check(result: int, operation: str, target: str) -> None:

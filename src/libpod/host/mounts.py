@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import threading
 
 from libpod.errors import FileError
@@ -11,7 +13,9 @@ from libpod.host import files, linux, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    IdRanges = Sequence[tuple[int, int, int]]
 
 # What mount(8) calls each flag, and whether the word sets or clears it.
 _FLAG_WORDS = {
@@ -121,3 +125,46 @@ def mount_relative(directory: str, source: str, target: str, kind: str, flags: i
     thread.join()
     if failure:
         raise failure[0]
+
+
+@contextlib.contextmanager
+def id_mapped(source: str, target: str, uids: IdRanges, gids: IdRanges) -> Iterator[None]:
+    """Have *source* mounted on *target* with mapped IDs, until the end of the block.
+
+    *uids* and *gids* are triples of the ID on disk, the ID that is shown, and how many. What is mounted from
+    it meanwhile (an overlay with a lower directory in it) keeps the mapping. FileError where it is not
+    possible.
+    """
+    with _user_namespace(uids, gids) as descriptor:
+        linux.idmapped_mount(source, target, descriptor)
+    try:
+        yield
+    finally:
+        unmount_if_mounted(target)
+
+
+@contextlib.contextmanager
+def _user_namespace(uids: IdRanges, gids: IdRanges) -> Iterator[int]:
+    """A descriptor of a user namespace with these mappings (user_namespaces(7))."""
+    holder = linux.hold_user_namespace()
+    try:
+        for name, ranges in (("uid_map", uids), ("gid_map", gids)):
+            _write_map(f"/proc/{holder}/{name}", ranges)
+        descriptor = os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_map(path: str, ranges: IdRanges) -> None:
+    text = "".join(f"{first} {shown} {size}\n" for first, shown, size in ranges)
+    try:
+        # The kernel takes the whole mapping with one write, and only one.
+        with open(path, "wb", buffering=0) as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise FileError("write ID mapping to", path, error) from error

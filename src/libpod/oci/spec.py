@@ -36,6 +36,8 @@ READ_ONLY_PATHS = (
 _NAMESPACES = (("pid", "pid"), ("network", "network"), ("ipc", "ipc"), ("uts", "uts"), ("user", "user"))
 # A read-only root still needs places to write: podman-run(1), --read-only-tmpfs.
 _READ_ONLY_TMPFS = ("/tmp", "/var/tmp", "/run")
+_PTS_OPTIONS = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
+_TTY_GROUP = 5
 _SYSCTL_NAMESPACES = {"net.": "network", "fs.mqueue.": "ipc", "kernel.domainname": "uts"}
 _IPC_SYSCTLS = frozenset(
     ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
@@ -161,27 +163,26 @@ def _default_mounts(options: SpecOptions) -> list[Object]:
     mounts: list[Object] = [
         _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
-        _mount(
-            "/dev/pts",
-            "devpts",
-            "devpts",
-            "nosuid",
-            "noexec",
-            "newinstance",
-            "ptmxmode=0666",
-            "mode=0620",
-            "gid=5",
-        ),
+        _mount("/dev/pts", "devpts", "devpts", *_PTS_OPTIONS, *_terminal_group(options)),
     ]
     if options.namespaces.ipc == HOST and options.namespaces.user != HOST:
-        # In a user namespace nobody may mount the queues of the host.
-        mounts.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev"))
+        # In a user namespace nobody may mount the queues of the host; one without systemd has them nowhere.
+        if os.path.isdir("/dev/mqueue"):
+            mounts.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev"))
     else:
         mounts.append(_mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"))
     mounts += _sys_mounts(options)
     if options.namespaces.pid == HOST and options.namespaces.user != HOST:
-        mounts[0] = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
+        mounts[0] = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev", "rw", "rprivate")
     return mounts
+
+
+def _terminal_group(options: SpecOptions) -> list[str]:
+    """Terminals belong to group 5, tty, everywhere; the kernel refuses a group that is not mapped."""
+    gids = options.gid_map or options.uid_map
+    if gids and not any(inside <= _TTY_GROUP < inside + size for inside, _host, size in gids):
+        return []
+    return [f"gid={_TTY_GROUP}"]
 
 
 def _sys_mounts(options: SpecOptions) -> list[Object]:
@@ -223,7 +224,7 @@ def _annotations(options: SpecOptions) -> Object:
 
 
 def _linux(
-    options: SpecOptions, granted: list[str], device_list: list[Object], rules: list[Object]
+    options: SpecOptions, granted: list[str], device_list: list[Object], rules: list[Object] | None
 ) -> Object:
     linux: Object = {}
     if options.uid_map:
@@ -232,6 +233,9 @@ def _linux(
     sysctls = _sysctls(options)
     if sysctls:
         linux["sysctl"] = sysctls
+    if options.uid_map:
+        # The OCI runtime ignores them there: a user namespace may not make devices at all.
+        rules = None
     linux["resources"] = _resources(options.resources, rules, privileged=options.privileged)
     linux["namespaces"] = _namespaces(options)
     if options.privileged:
@@ -278,9 +282,10 @@ def _sysctl_namespace(name: str) -> str:
     return next((kind for prefix, kind in _SYSCTL_NAMESPACES.items() if name.startswith(prefix)), "")
 
 
-def _resources(resources: Resources, rules: list[Object], *, privileged: bool) -> Object:
-    deny: Object = {"allow": privileged, "access": "rwm"}
-    result: Object = {"devices": [deny, *rules]}
+def _resources(resources: Resources, rules: list[Object] | None, *, privileged: bool) -> Object:
+    result: Object = {}
+    if rules is not None:
+        result["devices"] = [{"allow": privileged, "access": "rwm"}, *rules]
     memory = {
         "limit": resources.memory,
         "reservation": resources.memory_reservation,
@@ -318,7 +323,7 @@ def _namespaces(options: SpecOptions) -> list[Object]:
     result: list[Object] = []
     for field, kind in _NAMESPACES:
         mode = getattr(options.namespaces, field)
-        if mode == HOST:
+        if mode == HOST or (field == "user" and mode.startswith("container:")):
             continue
         if mode.startswith("ns:"):
             result.append({"type": kind, "path": _namespace_path(mode[3:])})

@@ -11,7 +11,8 @@ import secrets
 
 from libpod.errors import FileError, LibpodError, RuntimeStopped
 from libpod.host import files
-from libpod.storage import bigdata, driver, objects, options, records
+from libpod.storage import bigdata, driver, idmaps, objects, options, records
+from libpod.storage.idmaps import NO_MAPS
 from libpod.storage.lockfile import LockFile
 from libpod.storage.records import RecordFile, identifier
 
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.lockfile import HeldLock
     from libpod.storage.records import Record
 
@@ -48,7 +50,9 @@ class StoreBase:
 
     # ------------------------------------------------------------ layers
 
-    def _create_layer(self, held: HeldLock, parent: str | None, names: Sequence[str]) -> str:
+    def _create_layer(
+        self, held: HeldLock, parent: str | None, names: Sequence[str], id_maps: IdMaps = NO_MAPS
+    ) -> str:
         layer_id = secrets.token_hex(32)
         record: Record = {"id": layer_id}
         if names:
@@ -62,6 +66,8 @@ class StoreBase:
         try:
             self._layers.save(held)
             self.driver.create(layer_id, parent)
+            if id_maps:
+                record.update(idmaps.map_layer(self.driver, layer_id, id_maps))
             records.set_incomplete(record, incomplete=False)
             self._layers.save(held)
         except BaseException:

@@ -6,11 +6,13 @@ import os
 from typing import Protocol
 
 from libpod.errors import InvalidArgument, NotSupported
+from libpod.storage.idmaps import NO_MAPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.options import DriverOptions
 
 DRIVERS = ("overlay", "vfs")
@@ -32,8 +34,17 @@ class Driver(Protocol):
     def exists(self, layer_id: str) -> bool:
         """Whether the layer has a tree."""
 
+    def can_map_ids(self) -> bool:
+        """Whether `mount` can show the files of a layer with mapped IDs."""
+
     def mount(
-        self, layer_id: str, *, options: Sequence[str] = (), read_only: bool = False, volatile: bool = False
+        self,
+        layer_id: str,
+        *,
+        options: Sequence[str] = (),
+        read_only: bool = False,
+        volatile: bool = False,
+        id_maps: IdMaps = NO_MAPS,
     ) -> str:
         """Make the tree visible and return its absolute path. *options* replace the configured ones."""
 

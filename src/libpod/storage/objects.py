@@ -6,13 +6,15 @@ import time
 from typing import NamedTuple
 
 from libpod.errors import NoSuchObject
-from libpod.storage import records
+from libpod.storage import idmaps, records
+from libpod.storage.idmaps import NO_MAPS
 from libpod.storage.records import identifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.records import Record
 
 
@@ -46,6 +48,7 @@ class StorageContainer(NamedTuple):
     metadata: str
     created: str
     flags: Mapping[str, object]
+    id_maps: IdMaps = NO_MAPS
 
     @property
     def volatile(self) -> bool:
@@ -86,6 +89,7 @@ def container(record: Record) -> StorageContainer:
         metadata=records.text(record, "metadata"),
         created=records.text(record, "created"),
         flags=records.flags(record),
+        id_maps=idmaps.of_record(record),
     )
 
 
@@ -96,6 +100,7 @@ def container_record(
     layer_id: str,
     metadata: str,
     flags: Mapping[str, object],
+    id_maps: IdMaps,
 ) -> Record:
     """A new record, with the flags that every one has."""
     return {
@@ -105,6 +110,7 @@ def container_record(
         "layer": layer_id,
         "metadata": metadata,
         "created": now(),
+        **id_maps.records(),
         "flags": {"MountLabel": "", "ProcessLabel": "", **flags},
     }
 

@@ -10,6 +10,7 @@
         ├── lower                     l/<parent>:l/<its parent>…, only with a parent, without a newline
         ├── empty/                    only without a parent: the lower directory of the mount
         ├── work/  merged/            for the kernel, and the mount point (gone while it is not mounted)
+        └── mapped/0/                 the home with mapped IDs, while a container with ID maps is mounted
 
 The bind mount of the home is not a detail: a program of containers/storage that finds the home not to be a
 mount point binds it, and that hides every layer that was mounted below it. So the home is bound, and made
@@ -24,14 +25,17 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
 
 from libpod.errors import FileError, NotSupported
 from libpod.host import files, linux, mounts
+from libpod.storage.idmaps import NO_MAPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.options import DriverOptions
 
 LINK_LENGTH = 26
@@ -42,6 +46,7 @@ MAXIMUM_LOWERS = 128
 # mount(2) copies one page of options. Longer ones are given relative to the home.
 MAXIMUM_OPTIONS = os.sysconf("SC_PAGE_SIZE") - 1
 MOUNT_PROGRAM_TIMEOUT = 60.0
+_MAPPING_ANSWER = "idmapped-lower-dir"
 
 
 class OverlayDriver:
@@ -135,6 +140,8 @@ class OverlayDriver:
 
     def remove(self, layer_id: str) -> None:
         """Remove the directory of a layer and its link."""
+        # Left mounted by a crash, it would be the whole home that is removed below it.
+        mounts.unmount_if_mounted(self._mapped_home(layer_id))
         link = _read(os.path.join(self._path(layer_id), "link"), missing="")
         if len(link) == LINK_LENGTH and "/" not in link:
             files.remove_file(os.path.join(self.home, "l", link))
@@ -164,8 +171,47 @@ class OverlayDriver:
         """Whether something is mounted at the mount point."""
         return mounts.is_mount_point(self.mount_point(layer_id))
 
+    def can_map_ids(self) -> bool:
+        """Whether this kernel takes lower directories with mapped IDs, tried once for each boot.
+
+        The answer is kept where containers/storage keeps its own.
+        """
+        if self.options.mount_program:
+            return False
+        answers = {
+            True: os.path.join(self.run_home, f"{_MAPPING_ANSWER}-true"),
+            False: os.path.join(self.run_home, f"{_MAPPING_ANSWER}-false"),
+        }
+        for answer, path in answers.items():
+            if os.path.exists(path):
+                return answer
+        answer = self._try_mapping()
+        files.make_directory(self.run_home, DIRECTORY_MODE)
+        files.write_atomic(answers[answer], b"", mode=0o600, sync=False, sync_dir=False)
+        return answer
+
+    def _try_mapping(self) -> bool:
+        files.make_directory(self.home, DIRECTORY_MODE)
+        with tempfile.TemporaryDirectory(prefix="compat", dir=self.home) as room:
+            for name in ("lower", "mapped", "upper", "work", "merged"):
+                os.mkdir(os.path.join(room, name))
+            data = f"lowerdir={room}/mapped,upperdir={room}/upper,workdir={room}/work"
+            try:
+                with mounts.id_mapped(f"{room}/lower", f"{room}/mapped", [(0, 1, 1)], [(0, 1, 1)]):
+                    linux.mount("overlay", f"{room}/merged", "overlay", 0, data)
+                    mounts.unmount_if_mounted(f"{room}/merged")
+            except FileError:
+                return False
+        return True
+
     def mount(
-        self, layer_id: str, *, options: Sequence[str] = (), read_only: bool = False, volatile: bool = False
+        self,
+        layer_id: str,
+        *,
+        options: Sequence[str] = (),
+        read_only: bool = False,
+        volatile: bool = False,
+        id_maps: IdMaps = NO_MAPS,
     ) -> str:
         """Mount the layer over its parents. *read_only* needs no work directory and leaves none behind."""
         self._bind_home()
@@ -177,16 +223,44 @@ class OverlayDriver:
             self._forget_volatile(layer_id)
         self._restore_links(layer_id)
         try:
-            self._mount(layer_id, target, wanted, read_only=read_only)
+            with self._home_for(layer_id, id_maps) as home:
+                self._mount(layer_id, target, wanted, home, read_only=read_only)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.rmdir(target)
             raise
         return target
 
-    def _mount(self, layer_id: str, target: str, wanted: Sequence[str], *, read_only: bool) -> None:
+    @contextlib.contextmanager
+    def _home_for(self, layer_id: str, id_maps: IdMaps) -> Iterator[str]:
+        """The directory with the links to the lower directories: the home, or the home with mapped IDs."""
+        if not id_maps:
+            yield self.home
+            return
+        if self.options.mount_program:
+            raise NotSupported(f"{self.options.mount_program} cannot mount a layer with mapped IDs")
+        # The layer's own directory is the root of the mount, and not mapped: it has IDs of the host.
+        difference = self.difference(layer_id)
+        try:
+            os.chown(difference, *id_maps.owner())
+        except OSError as error:
+            raise FileError("change owner of", difference, error) from error
+        target = self._mapped_home(layer_id)
+        files.make_directory(os.path.dirname(target), DIRECTORY_MODE)
+        files.make_directory(target, DIRECTORY_MODE)
+        with mounts.id_mapped(self.home, target, id_maps.uids, id_maps.gids):
+            yield target
+
+    def _mapped_home(self, layer_id: str) -> str:
+        return os.path.join(self._path(layer_id), "mapped", "0")
+
+    def _mount(
+        self, layer_id: str, target: str, wanted: Sequence[str], home: str, *, read_only: bool
+    ) -> None:
+        """Mount with the lower directories in *home*. Too many of them are named relative to it."""
         mount_flags, rest = mounts.split_options(wanted)
-        data = ",".join([self._directories(layer_id, self.home + "/", read_only=read_only), *rest])
+        own = self._path(layer_id)
+        data = ",".join([self._directories(layer_id, home + "/", own, read_only=read_only), *rest])
         if self.options.mount_program:
             self._run_mount_program(data, target)
             return
@@ -195,18 +269,16 @@ class OverlayDriver:
         if len(data) <= MAXIMUM_OPTIONS:
             linux.mount("overlay", target, "overlay", mount_flags, data)
             return
-        data = ",".join([self._directories(layer_id, "", read_only=read_only), *rest])
+        data = ",".join(
+            [self._directories(layer_id, "", os.path.relpath(own, home), read_only=read_only), *rest]
+        )
         if len(data) > MAXIMUM_OPTIONS:
             raise NotSupported(f"layer {layer_id} has too many layers below it for one mount")
-        mounts.mount_relative(
-            self.home, "overlay", os.path.relpath(target, self.home), "overlay", mount_flags, data
-        )
+        mounts.mount_relative(home, "overlay", os.path.relpath(target, home), "overlay", mount_flags, data)
 
-    def _directories(self, layer_id: str, prefix: str, *, read_only: bool) -> str:
-        lowers = [prefix + lower for lower in self._lowers(layer_id)]
-        own = f"{prefix}{layer_id}"
-        if not lowers:
-            lowers = [f"{own}/empty"]
+    def _directories(self, layer_id: str, prefix: str, own: str, *, read_only: bool) -> str:
+        """The directories of a mount: the lower ones begin with *prefix*, the others are in *own*."""
+        lowers = [prefix + lower for lower in self._lowers(layer_id)] or [f"{own}/empty"]
         if read_only:
             return "lowerdir=" + ":".join([f"{own}/diff", *lowers])
         return f"lowerdir={':'.join(lowers)},upperdir={own}/diff,workdir={own}/work"

@@ -33,8 +33,9 @@ from libpod.errors import (
     RuntimeStopped,
 )
 from libpod.host import files, tree
-from libpod.storage import batch, objects, records
+from libpod.storage import batch, idmaps, objects, records
 from libpod.storage.base import DIRECTORY_MODE
+from libpod.storage.idmaps import NO_MAPS
 from libpod.storage.imagestore import ImageStore
 from libpod.storage.objects import NoSuchLayer
 from libpod.storage.records import identifier
@@ -43,6 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.objects import StorageContainer
     from libpod.storage.records import Record
 
@@ -92,22 +94,26 @@ class Store(ImageStore):
         metadata: str = "",
         flags: Mapping[str, object] | None = None,
         layer_names: Sequence[str] = (),
+        id_maps: IdMaps = NO_MAPS,
     ) -> StorageContainer:
         """Make a container with a new read-write layer on top of an image, or of nothing.
 
-        *flags* are kept with it; `MountOpts` (a list) and `Volatile` change how it is mounted. Raises
-        NoSuchImage, and ContainerExists when the ID or a name is taken. Nothing is left behind by a failure.
+        *flags* are kept with it; `MountOpts` (a list) and `Volatile` change how it is mounted. With *id_maps*
+        its files are seen with mapped IDs. Raises NoSuchImage, and ContainerExists when the ID or a name is
+        taken. Nothing is left behind by a failure.
         """
         with (
+            # Files that get mapped IDs one by one need a mount for it.
+            self._storage_lock_held() if id_maps else contextlib.nullcontext(),
             self._changing_layers() as held,
             self._reading(self._images),
             self._writing(self._containers) as last,
         ):
             self._refuse_taken(container_id, names)
             parent = self._top_layer(image_id)
-            layer = self._create_layer(held, parent, layer_names)
+            layer = self._create_layer(held, parent, layer_names, id_maps)
             record = objects.container_record(
-                container_id, names, image_id or "", layer, metadata, flags or {}
+                container_id, names, image_id or "", layer, metadata, flags or {}, id_maps
             )
             try:
                 for directory in (
@@ -229,7 +235,7 @@ class Store(ImageStore):
         record = self.container(container_id)
         own = record.flags.get("MountOpts")
         wanted = list(mount_options) or ([str(option) for option in own] if isinstance(own, list) else [])
-        return self._mount_layer(record.layer_id, wanted, volatile=record.volatile)
+        return self._mount_layer(record.layer_id, wanted, volatile=record.volatile, id_maps=record.id_maps)
 
     def mount_image(self, image_id: str) -> str:
         """Mount the top layer of an image read-only; returns its path."""
@@ -237,9 +243,12 @@ class Store(ImageStore):
             layer = records.text(self._find_image(image_id), "layer")
         return self._mount_layer(layer, ["ro"], volatile=False)
 
-    def _mount_layer(self, layer_id: str, mount_options: Sequence[str], *, volatile: bool) -> str:
+    def _mount_layer(
+        self, layer_id: str, mount_options: Sequence[str], *, volatile: bool, id_maps: IdMaps = NO_MAPS
+    ) -> str:
         with self._storage_lock_held(), self._changing_layers(), self._writing(self._mounts) as held:
-            if self._layers.get(layer_id) is None:
+            layer = self._layers.get(layer_id)
+            if layer is None:
                 raise NoSuchLayer(layer_id)
             record = self._mounts.get(layer_id)
             count = records.number(record, "count") if record is not None else 0
@@ -249,7 +258,12 @@ class Store(ImageStore):
                 # A count without a mount is what a reboot or a lazy unmount leaves: it starts anew.
                 count = 0
                 path = self.driver.mount(
-                    layer_id, options=mount_options, read_only="ro" in mount_options, volatile=volatile
+                    layer_id,
+                    options=mount_options,
+                    read_only="ro" in mount_options,
+                    volatile=volatile,
+                    # Files of a layer with a mapping of its own have the IDs of the host already.
+                    id_maps=NO_MAPS if idmaps.of_record(layer) else id_maps,
                 )
             self._set_count(held, layer_id, path, count + 1)
             return path

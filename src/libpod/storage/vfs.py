@@ -8,11 +8,13 @@ import stat
 
 from libpod.errors import FileError, InvalidArgument
 from libpod.host import files, mounts, tree
+from libpod.storage.idmaps import NO_MAPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from libpod.storage.idmaps import IdMaps
     from libpod.storage.options import DriverOptions
 
 DEFAULT_MODE = 0o555
@@ -56,11 +58,23 @@ class VfsDriver:
         """Whether the layer has a directory."""
         return os.path.isdir(self.difference(layer_id))
 
+    def can_map_ids(self) -> bool:
+        """Never: there is no mount."""
+        return False
+
     def mount(
-        self, layer_id: str, *, options: Sequence[str] = (), read_only: bool = False, volatile: bool = False
+        self,
+        layer_id: str,
+        *,
+        options: Sequence[str] = (),
+        read_only: bool = False,
+        volatile: bool = False,
+        id_maps: IdMaps = NO_MAPS,
     ) -> str:
         """The directory itself. *read_only* and *volatile* mean nothing here; other options are refused."""
         del read_only, volatile
+        if id_maps:
+            raise InvalidArgument(f"layer {layer_id}: the vfs storage driver cannot map IDs in a mount")
         for option in options:
             if option not in ("ro", "rw"):
                 raise InvalidArgument(f"mount option {option!r} does not work with the vfs storage driver")

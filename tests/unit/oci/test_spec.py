@@ -92,6 +92,34 @@ def test_what_was_asked_for_replaces_a_default(tmp_path: Path) -> None:
     assert found.count("/sys") == 1
 
 
+@pytest.mark.parametrize(
+    ("uid_map", "gid_map", "has_group"),
+    [
+        ((), (), True),
+        (((0, 1000, 6),), (), True),
+        (((0, 1000, 5),), (), False),
+        (((0, 1000, 9),), ((0, 1, 1), (1, 5, 3)), False),
+        (((0, 1000, 1),), ((0, 1, 1), (5, 5, 1)), True),
+    ],
+)
+def test_the_group_of_terminals_must_be_mapped(uid_map: object, gid_map: object, *, has_group: bool) -> None:
+    namespaces = Namespaces(user="private" if uid_map else "host")
+    mounts = generate(uid_map=uid_map, gid_map=gid_map, namespaces=namespaces)["mounts"]
+    assert isinstance(mounts, list)
+    options = next(mount["options"] for mount in mounts if mount["destination"] == "/dev/pts")
+    assert ("gid=5" in options) is has_group
+
+
+def test_a_user_namespace_has_mappings_and_no_device_rules() -> None:
+    found = linux(generate(uid_map=((0, 1000, 6),), namespaces=Namespaces(user="private")))
+    entry = [{"containerID": 0, "hostID": 1000, "size": 6}]
+    assert found["uidMappings"] == found["gidMappings"] == entry
+    assert "devices" not in found["resources"]  # type: ignore[operator]
+    assert {"type": "user"} in found["namespaces"]  # type: ignore[operator]
+    joined = linux(generate(uid_map=((0, 1000, 6),), namespaces=Namespaces(user="container:x")))
+    assert "user" not in [each["type"] for each in joined["namespaces"]]  # type: ignore[attr-defined]
+
+
 def test_read_only_root_leaves_places_to_write() -> None:
     found = generate(read_only=True)
     assert found["root"] == {"path": "rootfs", "readonly": True}
@@ -174,8 +202,9 @@ def test_default_sysctls_that_do_not_fit_are_left_out() -> None:
     ],
 )
 def test_the_queues_of_the_host_are_bound_only_where_they_cannot_be_mounted(
-    namespaces: Namespaces, kind: str
+    namespaces: Namespaces, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/dev/mqueue")
     mounts = generate(namespaces=namespaces)["mounts"]
     assert isinstance(mounts, list)
     assert [mount["type"] for mount in mounts if mount["destination"] == "/dev/mqueue"] == [kind]

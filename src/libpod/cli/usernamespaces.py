@@ -1,0 +1,72 @@
+"""A new container's user namespace: `--userns`, `--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`."""
+
+from __future__ import annotations
+
+from libpod.errors import InvalidArgument, NotSupported
+from libpod.host import files
+from libpod.oci.options import HOST, PRIVATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    Range = tuple[int, int, int]
+
+SUBUID_FILE, SUBGID_FILE = "/etc/subuid", "/etc/subgid"
+# What Podman has, and why we have not.
+_REFUSED = {
+    "keep-id": "only makes sense for a container of a user without privileges",
+    "nomap": "only makes sense for a container of a user without privileges",
+    "auto": "is not supported",
+}
+_HINT = "map IDs with --uidmap 0:100000:65536, or with --subuidname and a user of /etc/subuid"
+
+
+def parse(options: Namespace) -> tuple[str, list[Range], list[Range]]:
+    """The mode of the user namespace, and the mappings of user and of group IDs.
+
+    One mapping stands for both. Raises InvalidArgument and NotSupported, naming the flag.
+    """
+    uids = _id_map("--uidmap", options.uidmap) + _subordinate("--subuidname", options.subuidname, SUBUID_FILE)
+    gids = _id_map("--gidmap", options.gidmap) + _subordinate("--subgidname", options.subgidname, SUBGID_FILE)
+    mode = options.userns or (PRIVATE if uids or gids else HOST)
+    kind, _, value = mode.partition(":")
+    if kind in _REFUSED:
+        raise NotSupported(f"--userns {kind} {_REFUSED[kind]}", hint=_HINT)
+    if mode not in (HOST, PRIVATE) and (kind not in ("container", "ns") or not value):
+        raise InvalidArgument(
+            f"--userns {mode!r} is not supported", hint="host, private, container:NAME, ns:PATH"
+        )
+    if mode != PRIVATE and (uids or gids):
+        raise InvalidArgument(f"--userns {mode} and an ID mapping exclude each other", hint="leave one out")
+    if mode == PRIVATE and not uids and not gids:
+        raise InvalidArgument("--userns private needs an ID mapping", hint=_HINT)
+    return mode, uids or gids, gids or uids
+
+
+def _id_map(flag: str, texts: Sequence[str]) -> list[Range]:
+    found = []
+    for text in texts:
+        parts = text.split(":")
+        if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+            raise InvalidArgument(f"{flag} {text!r} is not of the form CONTAINER:HOST[:SIZE]")
+        found.append((int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 1))
+    return found
+
+
+def _subordinate(flag: str, name: str | None, path: str) -> list[Range]:
+    """The ranges of *name* in a file of the form subuid(5), one after the other from ID 0 on."""
+    if not name:
+        return []
+    found: list[Range] = []
+    following = 0
+    for line in files.read_text(path).splitlines():
+        owner, _, rest = line.partition(":")
+        first, _, size = rest.partition(":")
+        if owner == name and first.isdigit() and size.strip().isdigit():
+            found.append((following, int(first), int(size)))
+            following += int(size)
+    if not found:
+        raise InvalidArgument(f"{flag} {name}: {path} has no IDs for it", hint=f"see {path}, usermod(8)")
+    return found

@@ -1,0 +1,126 @@
+"""User namespaces of containers: their ID mappings, and directories that their users can pass through."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+
+from libpod.errors import FileError
+from libpod.host import jsonutil
+from libpod.oci.options import HOST
+from libpod.storage import idmaps
+from libpod.storage.idmaps import IdMaps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.containers.engine import Engine
+    from libpod.oci.options import SpecOptions
+    from libpod.state.records import ContainerRecord
+    from libpod.storage.idmaps import Range
+
+NSENTER_SECONDS = 10.0
+USER_ROOTS = "containers-root"
+"""Where in the runtime's per-boot directory the boot refresh makes a directory for each of them."""
+_PASS = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+
+
+def of_container(record: ContainerRecord) -> IdMaps:
+    """The mappings that the container was made with. DecodeError if they are none."""
+    options = jsonutil.get_object(record.config, "idMappingsOptions", {}, source=record.describe())
+    return IdMaps(_ranges(options, "UIDMap", record), _ranges(options, "GIDMap", record))
+
+
+def _ranges(options: dict[str, object], key: str, record: ContainerRecord) -> tuple[Range, ...]:
+    found = []
+    source = record.describe()
+    for entry in jsonutil.get_list(options, key, [], source=source):
+        if isinstance(entry, dict):
+            inside = jsonutil.get_int(entry, "container_id", 0, source=source)
+            host = jsonutil.get_int(entry, "host_id", 0, source=source)
+            found.append((inside, host, jsonutil.get_int(entry, "size", 0, source=source)))
+    return tuple(found)
+
+
+def resolve(engine: Engine, options: SpecOptions) -> SpecOptions:
+    """*options* with the mappings that a joined user namespace has (`container:NAME`, `ns:PATH`).
+
+    One that is ours, or that of a container without mappings, is `host`. InvalidArgument for mappings that
+    cannot be.
+    """
+    mode = options.namespaces.user
+    if mode.startswith("container:"):
+        maps = of_container(engine.state.lookup_container(mode.partition(":")[2]))
+    elif mode.startswith("ns:"):
+        maps = _of_namespace(mode[3:])
+    else:
+        maps = of_options(options)
+        idmaps.check(maps.uids, "user ID mapping")
+        idmaps.check(maps.gids, "group ID mapping")
+        return options
+    if not maps:
+        namespaces = dataclasses.replace(options.namespaces, user=HOST)
+        return dataclasses.replace(options, namespaces=namespaces)
+    return dataclasses.replace(options, uid_map=maps.uids, gid_map=maps.gids)
+
+
+def _of_namespace(path: str) -> IdMaps:
+    """The mappings of the user namespace at *path*; none if it is ours."""
+    try:
+        if os.path.samefile(path, "/proc/self/ns/user"):
+            return IdMaps()
+    except OSError as error:
+        raise FileError("look at user namespace", path, error) from error
+    return IdMaps(_read_map(path, "uid_map"), _read_map(path, "gid_map"))
+
+
+def _read_map(path: str, name: str) -> tuple[Range, ...]:
+    """user_namespaces(7): only a process in a namespace, or above it, can be asked for its mapping."""
+    from libpod.host import process
+
+    command = ["nsenter", f"--user={path}", "--", "cat", f"/proc/self/{name}"]
+    lines = process.run(command, timeout=NSENTER_SECONDS).stdout.decode("ascii").splitlines()
+    numbers = [[int(word) for word in line.split()] for line in lines]
+    return tuple((inside, host, size) for inside, host, size in numbers)
+
+
+def of_options(options: SpecOptions) -> IdMaps:
+    """The mappings that were asked for."""
+    return IdMaps(tuple(options.uid_map), tuple(options.gid_map or options.uid_map))
+
+
+def root_owner(record: ContainerRecord) -> tuple[int, int]:
+    """The user and group of the host that the container's root is; 0 and 0 without a mapping."""
+    return of_container(record).owner()
+
+
+def make_reachable(record: ContainerRecord, *paths: str) -> None:
+    """Let the container's root pass through the directories above *paths*, and own those of the engine.
+
+    The OCI runtime prepares the root from within the user namespace, where our own rights count no more.
+    Podman 4.3 does the same to the same directories (measured): it gives everyone the right to pass, and none
+    to look.
+    """
+    owner = root_owner(record)
+    if not of_container(record):
+        return
+    for path in (record.run_directory, record.static_directory):
+        try:
+            os.chown(path, *owner, follow_symlinks=False)
+        except OSError as error:
+            raise FileError("change owner of", path, error) from error
+    for path in (record.run_directory, *paths):
+        _open_way(path)
+    _open_way(os.path.dirname(record.static_directory))
+
+
+def _open_way(path: str) -> None:
+    path = os.path.realpath(path)
+    while path != "/":
+        try:
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+            if mode & _PASS != _PASS:
+                os.chmod(path, mode | _PASS)
+        except OSError as error:
+            raise FileError("change mode of", path, error) from error
+        path = os.path.dirname(path)

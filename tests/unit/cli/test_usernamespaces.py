@@ -1,0 +1,69 @@
+"""The flags of user namespaces."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from libpod.cli import usernamespaces
+from libpod.errors import InvalidArgument, NotSupported
+
+TEN = [(0, 1000, 10)]
+
+
+def parse(**given: object) -> tuple[str, object, object]:
+    flags = {"userns": None, "uidmap": [], "gidmap": [], "subuidname": None, "subgidname": None, **given}
+    return usernamespaces.parse(Namespace(**flags))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("host", [], [])),
+        ({"userns": "host"}, ("host", [], [])),
+        ({"userns": "container:x"}, ("container:x", [], [])),
+        ({"userns": "ns:/x"}, ("ns:/x", [], [])),
+        ({"uidmap": ["0:1000:10"]}, ("private", TEN, TEN)),
+        ({"gidmap": ["0:1000:10"]}, ("private", TEN, TEN)),
+        ({"userns": "private", "uidmap": ["0:1000:10"], "gidmap": ["0:5"]}, ("private", TEN, [(0, 5, 1)])),
+    ],
+)
+def test_modes(given: dict[str, object], expected: tuple[str, object, object]) -> None:
+    assert parse(**given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"userns": "private"}, "needs an ID mapping"),
+        ({"userns": "host", "uidmap": ["0:1:1"]}, "exclude each other"),
+        ({"userns": "container:x", "gidmap": ["0:1:1"]}, "exclude each other"),
+        ({"userns": "container:"}, "not supported"),
+        ({"userns": "none"}, "not supported"),
+        ({"uidmap": ["0"]}, "not of the form"),
+        ({"uidmap": ["0:-1:1"]}, "not of the form"),
+        ({"gidmap": ["0:1:1:1"]}, "--gidmap '0:1:1:1'"),
+    ],
+)
+def test_bad_ones(given: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        parse(**given)
+
+
+@pytest.mark.parametrize("mode", ["keep-id", "keep-id:uid=1", "nomap", "auto", "auto:size=5"])
+def test_modes_that_we_have_not(mode: str) -> None:
+    with pytest.raises(NotSupported, match=f"--userns {mode.partition(':')[0]} ") as caught:
+        parse(userns=mode)
+    assert caught.value.hint is not None
+
+
+def test_subordinate_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "subuid"
+    file.write_text("other:5:5\nme:1000:10\nbroken\nme:x:y\nme:5000:2\n")
+    monkeypatch.setattr(usernamespaces, "SUBUID_FILE", str(file))
+    expected = [(0, 1000, 10), (10, 5000, 2)]
+    assert parse(subuidname="me") == ("private", expected, expected)
+    with pytest.raises(InvalidArgument, match="--subuidname you: "):
+        parse(subuidname="you")
