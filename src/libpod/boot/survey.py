@@ -11,11 +11,12 @@ from libpod import state
 from libpod.boot import marker, probe
 from libpod.boot.decide import Facts
 from libpod.boot.probe import Places, Sight, Watched
-from libpod.errors import DecodeError, FileError, LockError
+from libpod.errors import DatabaseMismatch, DecodeError, FileError, LockError
 from libpod.host import files, proc
 from libpod.state import identity, records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.records import BrokenRecord, ContainerRecord
+from libpod.storage import driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,6 +116,27 @@ def database_config(config: RuntimeConfig) -> DatabaseConfig:
     )
 
 
+def require_driver(stored: DatabaseConfig, config: RuntimeConfig, path: str) -> None:
+    """Compare our storage driver with those that made the store, where the database at *path* names none.
+
+    Podman 4.3 stores an empty name where the user gave none. Raises DatabaseMismatch.
+    """
+    ours = config.graph_driver_name
+    if stored.graph_driver or not ours:
+        return
+    made = driver.found(config.graph_root)
+    if made and ours.replace("overlay2", "overlay") not in made:
+        raise DatabaseMismatch(
+            f"the store {config.graph_root} of database {path} was made with another graph_driver: it has "
+            f"files of {' and '.join(made)}, ours is {ours}",
+            path=path,
+            key="graph_driver",
+            stored=made[0],
+            ours=ours,
+            hint=f"set --storage-driver to {made[0]}, or choose the --root of another store",
+        )
+
+
 def open_for_use(
     config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = None
 ) -> tuple[State, RuntimeConfig]:
@@ -124,7 +146,9 @@ def open_for_use(
     database = locate(config)
     store = open_state(database, read_only=False, on_wait=on_wait)
     try:
-        adopted = config.adopt(cast("StoredConfig", store.stored_config()))
+        stored = store.stored_config()
+        adopted = config.adopt(cast("StoredConfig", stored))
+        require_driver(stored, adopted, database.path)
         store.validate_config(database_config(adopted))
     except BaseException:
         store.close()
@@ -163,6 +187,7 @@ def survey(
         stored = store.stored_config()
         config = config.adopt(cast("StoredConfig", stored))
         identity.compare(stored, database_config(config), database.path)
+        require_driver(stored, config, database.path)
         facts, watched = _look(store, config, _marks(config, database, record))
     finally:
         store.close()

@@ -37,31 +37,39 @@ def configure(parser: Parser) -> None:
 
 
 def run_check(options: Namespace) -> int:
-    """Print what is wrong; status 1 if there is anything."""
+    """Print what is wrong; status 1 if there is anything that does harm."""
     database = _open(options)
     try:
         found = database.check()
     finally:
         database.close()
+    harm = sum(not problem.harmless for problem in found)
     if options.format:
         output.as_json([_problem_json(problem) for problem in found])
-    elif found:
-        output.data("\n".join(map(problem_text, found)))
-        output.message(
-            f"{len(found)} problem{'s' * (len(found) > 1)} in {database.kind} database {database.path}"
-        )
     else:
-        output.data(f"no problem found in {database.kind} database {database.path}")
-    return codes.DEGRADED if found else codes.DONE
+        for problem in found:
+            output.data(problem_text(problem))
+        _summarize(database, harm)
+    return codes.DEGRADED if harm else codes.DONE
 
 
-def _problem_json(problem: Problem) -> dict[str, str]:
-    return {"kind": problem.kind, "id": problem.identifier, "message": problem.message}
+def _summarize(database: State, number: int) -> None:
+    place = f"{database.kind} database {database.path}"
+    if number:
+        output.message(f"{number} problem{'s' * (number > 1)} in {place}")
+    else:
+        output.data(f"no problem found in {place}")
+
+
+def _problem_json(problem: Problem) -> dict[str, object]:
+    found = {"kind": problem.kind, "id": problem.identifier, "message": problem.message}
+    return {**found, "harmless": problem.harmless}
 
 
 def problem_text(problem: Problem) -> str:
     """One problem in a line."""
-    return output.printable(f"{problem.kind} {problem.identifier}: {problem.message}")
+    end = " (harmless)" if problem.harmless else ""
+    return output.printable(f"{problem.kind} {problem.identifier}: {problem.message}{end}")
 
 
 def run_dump(options: Namespace) -> int:

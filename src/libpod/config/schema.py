@@ -205,9 +205,11 @@ def checked(key: str, value: object, label: str, origin: str) -> Any:
     """Return *value* as setting *key* holds it: lists as tuples, paths cleaned.
 
     *label* and *origin* name the value in errors: ConfigurationError for one from a file, InvalidArgument for
-    another.
+    another. In an option one string stands for a list of one.
     """
     kind = SETTINGS[key][0]
+    if origin == OPTION and kind in (TEXTS, PATHS) and isinstance(value, str):
+        value = [value]
     found: Any = _READERS[kind](value) if kind in _READERS else _plain(kind, value)
     if found is None:
         raise wrong(label, f"must be {kind}, not {describe(value)}", origin)
@@ -234,9 +236,7 @@ def _plain(kind: str, value: object) -> object:
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
-    """A list of strings; one string stands for a list of one, as `hooks_dir` in libpod.conf is a string."""
-    if isinstance(value, str):
-        return (value,)
+    """A list of strings. One string is none: Podman refuses it too."""
     if not isinstance(value, (list, tuple)):
         return None
     texts = tuple(item for item in value if isinstance(item, str))

@@ -59,6 +59,8 @@ _EMPTY_FROM_FILE = (
     "cni_plugin_dirs",
     "hooks_dir",
 )
+# Keys for one directory, where the setting has several.
+_SINGLE = ("cni_config_dir", "network_config_dir")
 
 
 class Settings:
@@ -210,7 +212,9 @@ def _read_libpod_conf(settings: Settings, path: str, *, required: str = "") -> b
     settings.files.append(path)
     for key, value in found.items():
         if key in schema.LIBPOD_CONF:
-            _apply(settings, schema.LIBPOD_CONF[key], value, key, path)
+            # The first libpod has one directory there, later versions have a list.
+            given = _listed(value) if key in (*_SINGLE, "hooks_dir") else value
+            _apply(settings, schema.LIBPOD_CONF[key], given, key, path)
         elif key not in schema.IGNORED_IN_LIBPOD_CONF:
             settings.warnings.append(f"{path}: {key} is not known, ignored")
     return True
@@ -238,7 +242,7 @@ def _apply_table(settings: Settings, table: str, content: Mapping[str, object], 
         if key == "network_config_dir" and _backend(settings, content) == "netavark":
             continue  # networks of another format
         if key in names:
-            _apply(settings, names[key], value, label, path)
+            _apply(settings, names[key], _listed(value) if key in _SINGLE else value, label, path)
         elif ignored is not None and key not in ignored:
             settings.warnings.append(f"{path}: {label} is not known, ignored")
 
@@ -275,6 +279,11 @@ def _without_attributes(
             problem = "holds a table; only {append = true} or {append = false} may stand in a list"
             raise wrong(label, problem, path)
     return items
+
+
+def _listed(value: object) -> object:
+    """A list of the one text."""
+    return [value] if isinstance(value, str) and value else value
 
 
 def _absolute(path: str) -> str:

@@ -531,7 +531,7 @@ class BoltTables(Tables):
 
     def problems(self) -> Iterator[Problem]:
         for damage in self._transaction.check():
-            yield Problem("database", self._path, str(damage))
+            yield Problem("database", self._path, str(damage), damage.harmless)
         for name, key in self._items(schema.NAMES):
             if self._get(schema.IDS, key) != name:
                 message = (

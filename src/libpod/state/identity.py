@@ -31,6 +31,8 @@ class DatabaseConfig(NamedTuple):
 
 
 _PATHS: Final = frozenset(("static_dir", "tmp_dir", "run_root", "graph_root", "volume_path"))
+# The names of one storage driver.
+_ALIASES: Final = {"overlay2": "overlay"}
 # How a user sets each value: the option of the command line, or the key of the configuration file.
 _OPTIONS: Final = {
     "static_dir": "static_dir in libpod.conf",
@@ -72,7 +74,9 @@ def compare(stored: DatabaseConfig, ours: DatabaseConfig, path: str) -> None:
 
 
 def _matches(key: str, theirs: str, mine: str) -> bool:
-    return files.same_file(theirs, mine) if key in _PATHS else theirs == mine
+    if key in _PATHS:
+        return files.same_file(theirs, mine)
+    return _ALIASES.get(theirs, theirs) == _ALIASES.get(mine, mine)
 
 
 def _hint(key: str, stored: str) -> str:

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 
 class Problem(NamedTuple):
-    """Something that is not as it should be: with which object, and what."""
+    """Something that is not as it should be: with which object, and what.
+
+    What is *harmless* costs space and nothing else.
+    """
 
     kind: str
     identifier: str
     message: str
+    harmless: bool = False
 
 
 class RefreshCounts(NamedTuple):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DRIVERS = ("overlay", "vfs")
 """The drivers that we know, the preferred one first."""
+KNOWN = (*DRIVERS, "btrfs", "zfs", "aufs", "devicemapper")
+"""These, and those that containers/storage has besides."""
 
 
 class Driver(Protocol):
@@ -73,14 +75,16 @@ def detect(graph_root: str) -> str:
     containers/storage does the same when no driver is configured: a driver whose directory is there goes
     before its list of preferences. A vfs directory that is empty does not count.
     """
-    for name in DRIVERS:
-        if os.path.isdir(os.path.join(graph_root, f"{name}-images")):
-            return name
-    for name in DRIVERS:
-        home = os.path.join(graph_root, name)
-        if os.path.isdir(home) and os.listdir(home):
-            return name
-    return DRIVERS[0]
+    return next(iter(found(graph_root)), DRIVERS[0])
+
+
+def found(graph_root: str) -> list[str]:
+    """The drivers that made something at *graph_root*, the preferred one first; none for a new store."""
+    made = [name for name in KNOWN if os.path.isdir(os.path.join(graph_root, f"{name}-images"))]
+    if made:
+        return made
+    homes = ((name, os.path.join(graph_root, name)) for name in DRIVERS)
+    return [name for name, home in homes if os.path.isdir(home) and os.listdir(home)]
 
 
 def open_driver(name: str, graph_root: str, run_root: str, options: DriverOptions) -> Driver:
@@ -94,7 +98,7 @@ def open_driver(name: str, graph_root: str, run_root: str, options: DriverOption
         from libpod.storage.vfs import VfsDriver
 
         return VfsDriver(graph_root, options)
-    if name in ("btrfs", "zfs", "aufs", "devicemapper"):
+    if name in KNOWN:
         raise NotSupported(
             f"storage driver {name} of {graph_root} is not supported, only overlay and vfs are"
         )

@@ -11,6 +11,7 @@ from tests.peer.badinput.answers import failed, refresh_succeeds, refused_withou
 
 if TYPE_CHECKING:
     from tests.lab.podman import Store
+    from tests.lab.stores import MakeStore
 
 ETC = "/etc/containers"
 FILES = ("libpod.conf", "containers.conf", "containers.conf.d/90-local.conf", "storage.conf")
@@ -42,7 +43,6 @@ def test_not_utf8(store: Store, name: str) -> None:
     assert "UTF-8" in message or "utf-8" in message
 
 
-# A directory among drop-ins is passed over, as Podman does.
 @pytest.mark.parametrize("name", [name for name in FILES if ".conf.d/" not in name])
 def test_directory_instead_of_a_file(store: Store, name: str) -> None:
     before = store.database.read_bytes()
@@ -52,11 +52,29 @@ def test_directory_instead_of_a_file(store: Store, name: str) -> None:
     refused_without_loss(store, store.libpod("refresh", check=False), before, f"{ETC}/{name}")
 
 
+def test_directory_among_drop_ins_is_passed_over(make_store: MakeStore) -> None:
+    """As Podman does it, and the files beside it are read."""
+    store = make_store()
+    drop_ins = store.path(f"{ETC}/containers.conf.d")
+    (drop_ins / "10-directory.conf").mkdir(parents=True)
+    (drop_ins / "20-file.conf").write_text("[engine]\nnum_locks = 'many'\n")
+    for result in (store.podman("ps", check=False), store.libpod("refresh", check=False)):
+        assert result.status != 0
+        assert "20-file.conf" in result.stderr
+    (drop_ins / "20-file.conf").write_text("[engine]\nnum_locks = 2048\n")
+    store.podman("ps")
+    store.refresh()
+
+
 WRONG_TYPES = {
     "text for a number": ("containers.conf", "[engine]\nnum_locks = 'many'\n", "num_locks"),
     "number for text": ("containers.conf", "[engine]\nlock_type = 7\n", "lock_type"),
     "text for a table": ("containers.conf", "engine = 'runc'\n", "engine"),
     "numbers in a list": ("libpod.conf", "runtime_path = [1, 2]\n", "runtime_path"),
+    "text for a list": ("containers.conf", "[engine]\nconmon_path = '/usr/bin/conmon'\n", "conmon_path"),
+    "text for a list of directories": ("containers.conf", "[engine]\nhooks_dir = '/hooks'\n", "hooks_dir"),
+    "text for the paths of a runtime": ("containers.conf", "[engine.runtimes]\nrunc = '/runc'\n", "runtimes"),
+    "text for a list in libpod.conf": ("libpod.conf", "runtime_path = '/usr/bin/runc'\n", "runtime_path"),
     "list for text": ("libpod.conf", "tmp_dir = ['/run/libpod']\n", "tmp_dir"),
     "text for true or false": ("libpod.conf", "no_pivot_root = 'yes'\n", "no_pivot_root"),
     "number for text in storage": ("storage.conf", "[storage]\ndriver = 1\n", "driver"),
@@ -68,6 +86,9 @@ def test_wrong_types(store: Store, what: str) -> None:
     name, content, key = WRONG_TYPES[what]
     before = store.database.read_bytes()
     path = write(store, name, content)
+    if name == "containers.conf":
+        # Podman refuses the same; libpod.conf it does not read any more.
+        assert store.podman("ps", check=False).status != 0
     refused_without_loss(store, store.libpod("refresh", check=False), before, path, key)
 
 

@@ -57,6 +57,17 @@ def test_database_of_another_run_root(either: Store) -> None:
     refused_without_loss(either, result, before, "/run/other", either.run_root)
 
 
+def test_another_storage_driver(either: Store) -> None:
+    """Podman 4.3 stores no name for the driver where none was given; the store on the disk has one."""
+    before = either.database.read_bytes()
+    options = ("--root", either.root, "--runroot", either.run_root, "--tmpdir", either.tmp_dir)
+    result = with_options(either, "--storage-driver", "vfs", *options)
+    message = refused_without_loss(either, result, before, "vfs", "overlay")
+    assert "--storage-driver" in message
+    failed(either.libpod("--storage-driver", "vfs", "ps", check=False), "overlay")
+    refresh_succeeds(either)
+
+
 def test_database_that_was_moved(either: Store) -> None:
     """The store lies elsewhere now: its paths in the database would point into nothing."""
     either.machine.run(["mv", either.root, "/srv/moved"])

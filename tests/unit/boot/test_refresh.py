@@ -262,6 +262,41 @@ class TestBoots:
             store.refresh()
         assert str(store.tmp) in caught.value.message
 
+    @pytest.mark.parametrize(
+        ("stored", "found", "ours", "matches"),
+        [
+            ("", "vfs", "overlay", False),
+            ("", "vfs", "vfs", True),
+            ("", "vfs", "", True),
+            ("", "overlay", "overlay2", True),
+            ("", "btrfs", "overlay", False),
+            ("", None, "vfs", True),
+            ("overlay", "overlay", "vfs", False),
+            ("overlay", "vfs", "overlay2", True),
+        ],
+    )
+    def test_storage_driver(
+        self, make_store: Callable[..., Store], stored: str, found: str | None, ours: str, *, matches: bool
+    ) -> None:
+        """Podman 4.3 stores "" where no driver was named: then what is on the disk counts."""
+        store = make_store(graph_driver_name=ours)
+        (store.graph / f"{found}-images" if found else store.graph).mkdir(parents=True)
+        database = store.open()
+        with database.transaction() as tables:
+            tables.store_config({"graph_driver": stored})  # type: ignore[attr-defined]
+        database.close()
+        if matches:
+            assert store.refresh()["decision"] == "refresh"
+            return
+        before = store.rows()
+        with pytest.raises(DatabaseMismatch) as caught:
+            store.refresh()
+        assert ours in caught.value.message
+        assert (caught.value.stored, caught.value.hint) != ("", None)
+        assert (stored or str(found)) in caught.value.message
+        assert not (store.tmp / "alive").exists()
+        assert store.rows() == before
+
     def test_boot_id_that_cannot_be_read(self, store: Store) -> None:
         store.boot_file.unlink()
         report = store.refresh()

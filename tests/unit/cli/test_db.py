@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from libpod import boltdb, state
+from tests.unit.boltdb.test_check import lose_a_free_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,20 @@ def test_problems_are_status_1(filled: Place, damage: Callable[[str], None]) -> 
     assert found.stderr == f"1 problem in boltdb database {filled.database}\n"
     (problem,) = filled.run("db", "check", "--format=json").json()
     assert (problem["kind"], problem["id"]) == ("container", WEB)
-    assert set(problem) == {"kind", "id", "message"}
+    assert set(problem) == {"kind", "id", "message", "harmless"}
+
+
+def test_lost_pages_are_told_and_no_problem(filled: Place) -> None:
+    """bbolt itself loses some, and goes on with the file as ever."""
+    path = str(filled.database)
+    lost = lose_a_free_page(filled.database)
+    found = filled.run("db", "check")
+    assert (found.status, found.stderr) == (0, "")
+    assert found.stdout == (
+        f"database {path}: {lost} (harmless)\nno problem found in boltdb database {path}\n"
+    )
+    (problem,) = filled.run("db", "check", "--format=json").json()
+    assert problem == {"kind": "database", "id": path, "message": lost, "harmless": True}
 
 
 def test_dump_prints_every_key(filled: Place) -> None:

@@ -34,12 +34,11 @@ def test_every_name_stands_for_a_setting() -> None:
     [
         ("tmp_dir", "/var/run/libpod", "/var/run/libpod"),
         ("tmp_dir", "//var/run//libpod/", "/var/run/libpod"),
-        ("conmon_path", "/usr/bin/conmon", ("/usr/bin/conmon",)),
         ("conmon_path", ["/a", "/b/"], ("/a", "/b")),
         ("hooks_dir", [], ()),
         ("no_pivot_root", False, False),
         ("max_log_size", -1, -1),
-        ("runtimes", {"runc": ["/x"], "crun": "/y"}, {"runc": ("/x",), "crun": ("/y",)}),
+        ("runtimes", {"runc": ["/x"], "crun": ["/y"]}, {"runc": ("/x",), "crun": ("/y",)}),
         ("cgroup_manager", "systemd", "systemd"),
         ("events_logfile_max_size", 5, 5),
         ("events_logfile_max_size", "1m", 1_000_000),
@@ -58,6 +57,7 @@ def test_values_as_they_are_kept(key: str, value: object, found: object) -> None
         ("tmp_dir", ["/x"], "a path (a string)", "a list of a string"),
         ("cgroup_manager", True, "a string", "true or false"),
         ("conmon_path", 1.5, "a list of paths (strings)", "a number"),
+        ("runtimes", {"crun": "/y"}, "a table of lists of paths", "a table"),
         ("conmon_path", ["/x", 1], "a list of paths (strings)", "a list of a string and a whole number"),
         ("conmon_env_vars", {}, "a list of strings", "a table"),
         ("no_pivot_root", "true", "true or false", "a string"),
@@ -131,3 +131,12 @@ def test_a_relative_path_as_option_is_below_the_current_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert checked("graph_root", "./x/", "root", OPTION) == f"{os.getcwd()}/x"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("conmon_path", "/c"), ("conmon_env_vars", "A=b"), ("hooks_dir", "/h")]
+)
+def test_one_text_is_a_list_in_an_option_alone(key: str, value: str) -> None:
+    assert checked(key, value, key, OPTION) == (value,)
+    with pytest.raises(ConfigurationError, match=r"must be a list of .*, not a string"):
+        checked(key, value, f"[engine] {key}", FILE)

@@ -195,9 +195,11 @@ def test_every_key_of_containers_conf(machine: Machine) -> None:
     assert not settings.warnings
 
 
-@pytest.mark.parametrize("key", ["cni_config_dir", "cni_config_dirs", "network_config_dir"])
-def test_directories_of_cni_networks(machine: Machine, key: str) -> None:
-    machine.write(machine.etc / "containers.conf", f'[network]\n{key} = "/n"\n')
+@pytest.mark.parametrize(
+    "line", ['cni_config_dir = "/n"', 'cni_config_dirs = ["/n"]', 'network_config_dir = "/n"']
+)
+def test_directories_of_cni_networks(machine: Machine, line: str) -> None:
+    machine.write(machine.etc / "containers.conf", f"[network]\n{line}\n")
     assert machine.collect().values["cni_config_dirs"] == ("/n",)
 
 
