@@ -69,11 +69,13 @@ if TYPE_CHECKING:
         VolumeExists,
     )
     from libpod.images.manager import Images
+    from libpod.locks.alive import AliveLock
     from libpod.runtime import Runtime
     from libpod.state.protocol import State
 
 __all__ = [
     "AccessDenied",
+    "AliveLock",
     "CommandError",
     "CommandNotFound",
     "CommandTimeout",
@@ -139,6 +141,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AliveLock": "libpod.locks.alive",
     "Container": "libpod.containers.container",
     "Images": "libpod.images.manager",
     "Report": "libpod.boot.report",

@@ -1,10 +1,9 @@
-"""The marks that say which boot a store was refreshed in, and the lock that guards them.
+"""The marks that say which boot a store was refreshed in.
 
 In the runtime directory (lost at a reboot where it is on a tmpfs)::
 
     <tmp_dir>/            0751
-        alive.lck         0644  fcntl write lock, held from before any database is opened until alive is
-                                there; Podman waits for it at every start
+        alive.lck         0644  see `libpod.locks.boot`
         alive             0644  exactly the boot ID and a newline, written last. Podman 4 looks only whether
                                 it exists and leaves it empty; Podman 5 refuses any other content
         refresh.pending   0600  this boot's refresh was begun: its boot ID, and the lock numbers that others
@@ -21,37 +20,26 @@ This module is loaded by every start: it imports nothing that costs time.
 
 from __future__ import annotations
 
-import errno
 import os
-import time
 
 from libpod import failpoints
-from libpod.errors import DecodeError, FileError, LockTimeout
+from libpod.errors import DecodeError, FileError
 from libpod.host import files
+from libpod.locks.boot import GIVE_UP_AFTER, BootLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
     from typing import Final
 
 ALIVE: Final = "alive"
-LOCK: Final = "alive.lck"
 PENDING: Final = "refresh.pending"
 REPORT: Final = "refresh.json"
 RECORD: Final = "boot-record.json"
 RECORD_VERSION: Final = 1
 
-TMP_DIR_MODE: Final = 0o751
 ALIVE_MODE: Final = 0o644
-LOCK_MODE: Final = 0o644
 RECORD_MODE: Final = 0o600
-
-MESSAGE_AFTER: Final = 2.0
-"""Seconds of waiting for the lock until somebody is told."""
-GIVE_UP_AFTER: Final = 120.0
-"""Seconds of waiting for the lock until `LockTimeout`; a refresh of thousands of containers ends sooner."""
-_POLL: Final = 0.02
 
 # No file here is longer than a few hundred bytes, but for the lock numbers in refresh.pending.
 _LIMIT: Final = 1 << 20
@@ -59,132 +47,6 @@ _LIMIT: Final = 1 << 20
 _INIT_STATUS: Final = "/proc/1/stat"
 _PID_NAMESPACE: Final = "/proc/self/ns/pid"
 _JOURNAL_INVOCATION: Final = "/run/systemd/units/invocation:systemd-journald.service"
-
-
-# ---------------------------------------------------------------- the lock
-
-
-class BootLock:
-    """The lock on `<tmp_dir>/alive.lck`; a context manager.
-
-    With *create* the directory (0751) and the file (0644) are made where they are missing, and the lock
-    excludes everybody. Without, nothing is made or changed: a lock file that is missing leaves nothing to
-    lock, and the lock is shared, which waits for a refresh and lets other readers in.
-    *on_wait* gets one line for people, with the holder, after MESSAGE_AFTER seconds.
-    Raises `LockTimeout` after *timeout* seconds and `FileError`.
-    """
-
-    def __init__(
-        self,
-        tmp_dir: str,
-        *,
-        create: bool = True,
-        timeout: float = GIVE_UP_AFTER,
-        on_wait: Callable[[str], None] | None = None,
-    ) -> None:
-        self.tmp_dir = tmp_dir
-        self.path = os.path.join(tmp_dir, LOCK)
-        self.create = create
-        self.timeout = timeout
-        self.on_wait = on_wait
-        self.made: list[str] = []
-        """Which of the directory and the file were not there before."""
-        self._descriptor = -1
-
-    @property
-    def held(self) -> bool:
-        """Whether there is a lock to speak of: without *create* a missing file leaves none."""
-        return self._descriptor >= 0
-
-    def __enter__(self) -> BootLock:
-        self._descriptor = self._open_new() if self.create else self._open_old()
-        try:
-            if self.held:
-                self._wait()
-        except BaseException:
-            self._close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def _open_new(self) -> int:
-        if files.make_directory(self.tmp_dir, TMP_DIR_MODE):
-            self.made.append(self.tmp_dir)
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
-            return os.open(self.path, flags)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise _lock_file_error(self.path, error) from error
-        try:
-            descriptor = os.open(self.path, flags | os.O_CREAT, LOCK_MODE)
-            os.fchmod(descriptor, LOCK_MODE)
-        except OSError as error:
-            raise _lock_file_error(self.path, error) from error
-        self.made.append(self.path)
-        return descriptor
-
-    def _open_old(self) -> int:
-        try:
-            return os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
-            return -1
-        except OSError as error:
-            raise _lock_file_error(self.path, error) from error
-
-    def _wait(self) -> None:
-        started = time.monotonic()
-        told = False
-        while not files.record_lock(self._descriptor, exclusive=self.create, wait=False):
-            waited = time.monotonic() - started
-            if waited >= self.timeout:
-                raise self._timeout_error()
-            if waited >= MESSAGE_AFTER and not told and self.on_wait is not None:
-                self.on_wait(
-                    f"waiting for {self._holder()} to release {self.path} ({self.timeout:.0f} s at most)"
-                )
-                told = True
-            time.sleep(_POLL)
-
-    def _holder(self) -> str:
-        process = files.record_lock_holder(self._descriptor)
-        if process is None:
-            return "another process"
-        return f"process {process}{_command_name(process)}"
-
-    def _timeout_error(self) -> LockTimeout:
-        holder = self._holder()
-        return LockTimeout(
-            f"{self.path} is still locked by {holder} after {self.timeout:.0f} s",
-            holder=holder,
-            hint="another libpod or podman is starting or refreshing; see what it waits for, or end it",
-        )
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-def _command_name(process: int) -> str:
-    try:
-        return f" ({files.read_bytes(f'/proc/{process}/comm').decode('utf-8', 'replace').strip()})"
-    except FileError:
-        return ""
-
-
-def _lock_file_error(path: str, error: OSError) -> FileError:
-    hint = None
-    if error.errno == errno.ELOOP:
-        hint = f"{path} is a symbolic link that somebody placed there: remove it"
-    elif error.errno == errno.EISDIR:
-        hint = f"{path} is a directory: remove it"
-    return FileError("open lock file", path, error, hint=hint)
 
 
 # ---------------------------------------------------------------- alive

@@ -29,7 +29,7 @@ from libpod.boot import database, decide, marker, numbers, survey
 from libpod.boot import report as reports
 from libpod.boot.database import Place, Reset
 from libpod.boot.directories import Directories, is_systemic
-from libpod.boot.marker import BootLock, BootRecord
+from libpod.boot.marker import BootRecord
 from libpod.boot.numbers import LockNumbers
 from libpod.boot.pods import PodCgroups
 from libpod.boot.remains import Remains
@@ -37,6 +37,7 @@ from libpod.boot.removal import Removal
 from libpod.boot.report import Report
 from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
 from libpod.host import files, proc
+from libpod.locks.boot import BootLock
 from libpod.network import leases
 from libpod.state import reset
 from libpod.state.records import BrokenRecord

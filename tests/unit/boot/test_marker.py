@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
-import struct
 from pathlib import Path
 
 import pytest
 
 from libpod.boot import marker
-from libpod.boot.marker import BootLock, BootRecord
+from libpod.boot.marker import BootRecord
 from libpod.errors import DecodeError, FileError, LockTimeout
 from libpod.host import files
+from libpod.locks.boot import BootLock
 
 BOOT = "01234567-89ab-4def-8123-456789abcdef"
 
@@ -29,95 +28,6 @@ def sample(**changes: object) -> BootRecord:
         "database": "/var/db", "session": "24 one", "pid_namespace": 4026531836,
     }  # fmt: skip
     return BootRecord(**(values | changes))  # type: ignore[arg-type]
-
-
-class TestLock:
-    def test_makes_directory_and_file_with_their_modes(self, tmp_path: Path) -> None:
-        old = os.umask(0o077)
-        try:
-            with BootLock(str(tmp_path / "tmp")) as lock:
-                assert lock.held
-        finally:
-            os.umask(old)
-        assert mode(tmp_path / "tmp") == 0o751
-        assert mode(tmp_path / "tmp/alive.lck") == 0o644
-        assert lock.made == [str(tmp_path / "tmp"), str(tmp_path / "tmp/alive.lck")]
-        assert not lock.held
-
-    def test_leaves_modes_that_are_there(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o700)
-        (tmp_path / "alive.lck").touch(0o600)
-        with BootLock(str(tmp_path)) as lock:
-            assert lock.made == []
-        assert mode(tmp_path / "alive.lck") == 0o600
-
-    def test_excludes_what_podman_takes(self, tmp_path: Path) -> None:
-        """Podman takes a classic record lock, from another process."""
-        with (
-            BootLock(str(tmp_path)),
-            (tmp_path / "alive.lck").open("r+b") as other,
-            pytest.raises(BlockingIOError),
-        ):
-            fcntl.lockf(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def test_waits_tells_and_gives_up(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(marker, "MESSAGE_AFTER", 0.1)
-        said: list[str] = []
-        with (tmp_path / "alive.lck").open("w+b") as other:
-            # An open-file-description lock excludes us within one process, as Podman's does from another.
-            fcntl.fcntl(other, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-            lock = BootLock(str(tmp_path), timeout=0.3, on_wait=said.append)
-            with pytest.raises(
-                LockTimeout, match=r"alive\.lck is still locked by process \d+ .*after 0 s"
-            ) as caught:
-                lock.__enter__()
-        assert len(said) == 1
-        assert f"waiting for process {os.getpid()} (" in said[0]
-        assert "(0 s at most)" in said[0]
-        assert caught.value.holder is not None
-        assert caught.value.hint is not None
-        assert not lock.held
-
-    def test_goes_on_when_the_lock_is_released(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(marker, "MESSAGE_AFTER", 0.1)
-        other = (tmp_path / "alive.lck").open("w+b")
-        fcntl.fcntl(other, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        with BootLock(str(tmp_path), on_wait=lambda _line: other.close()) as lock:
-            assert lock.held
-
-    def test_without_create_makes_nothing(self, tmp_path: Path) -> None:
-        with BootLock(str(tmp_path / "absent"), create=False) as lock:
-            assert not lock.held
-        assert list(tmp_path.iterdir()) == []
-
-    def test_without_create_lets_readers_in_and_writers_wait(self, tmp_path: Path) -> None:
-        (tmp_path / "alive.lck").touch()
-        first, second = BootLock(str(tmp_path), create=False), BootLock(str(tmp_path), create=False)
-        with first, second:
-            assert first.held
-            assert second.held
-            with pytest.raises(LockTimeout):
-                BootLock(str(tmp_path), timeout=0).__enter__()
-
-    @pytest.mark.parametrize(
-        ("place", "hint"),
-        [("symlink", "symbolic link that somebody placed"), ("directory", "is a directory")],
-    )
-    def test_refuses_what_is_no_file(self, tmp_path: Path, place: str, hint: str) -> None:
-        if place == "symlink":
-            (tmp_path / "alive.lck").symlink_to(tmp_path / "victim")
-        else:
-            (tmp_path / "alive.lck").mkdir()
-        with pytest.raises(FileError, match=r"alive\.lck") as caught:
-            BootLock(str(tmp_path)).__enter__()
-        assert hint in str(caught.value.hint)
-        assert not (tmp_path / "victim").exists()
-
-    def test_refuses_a_symlink_as_directory(self, tmp_path: Path) -> None:
-        (tmp_path / "real").mkdir()
-        (tmp_path / "tmp").symlink_to(tmp_path / "real")
-        with pytest.raises(FileError, match="symbolic link"):
-            BootLock(str(tmp_path / "tmp")).__enter__()
 
 
 class TestAlive:

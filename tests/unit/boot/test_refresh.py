@@ -15,6 +15,7 @@ import pytest
 from libpod import failpoints
 from libpod.boot import marker
 from libpod.errors import DatabaseMismatch, FileError, LockTimeout
+from libpod.locks.boot import BootLock
 from tests.unit.boot.conftest import RUNNING, STARTED, identifier
 
 if TYPE_CHECKING:
@@ -325,9 +326,9 @@ class TestBoots:
 
     def test_lock_of_somebody_else(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            marker.BootLock.__init__, "__kwdefaults__", {"create": True, "timeout": 0.05, "on_wait": None}
+            BootLock.__init__, "__kwdefaults__", {"create": True, "timeout": 0.05, "on_wait": None}
         )
-        with marker.BootLock(str(store.tmp)), pytest.raises(LockTimeout):
+        with BootLock(str(store.tmp)), pytest.raises(LockTimeout):
             store.refresh()
 
 

@@ -10,7 +10,7 @@ import filelock
 import pytest
 
 from libpod.errors import FileError, LockTimeout
-from libpod.locks import alive
+from libpod.locks import boot
 from libpod.locks.alive import AliveLock
 from tests.unit.locks.partner import Partner
 
@@ -79,7 +79,7 @@ def test_the_time_limit_may_be_set_beforehand(tmp_path: Path) -> None:
 
 
 def test_a_long_wait_is_explained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "PATIENCE", 0.0)
+    monkeypatch.setattr(boot, "MESSAGE_AFTER", 0.0)
     messages: list[str] = []
     with Partner(hold(tmp_path)) as partner:
         partner.hear()
@@ -91,7 +91,8 @@ def test_a_long_wait_is_explained_once(tmp_path: Path, monkeypatch: pytest.Monke
         with AliveLock(str(tmp_path), on_wait=tell):
             pass
     assert len(messages) == 1
-    assert messages[0].startswith(f"waiting for {tmp_path}/alive.lck, held by process {partner.pid}")
+    assert messages[0].startswith(f"waiting for process {partner.pid} (")
+    assert messages[0].endswith(f") to release {tmp_path}/alive.lck")
 
 
 def test_a_short_wait_is_not_mentioned(tmp_path: Path) -> None:
