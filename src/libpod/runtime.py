@@ -237,6 +237,20 @@ class Runtime:
         found = [*state.all_containers(with_state=False), *state.all_pods(), *state.all_volumes()]
         return [record for record in found if isinstance(record, BrokenRecord)]
 
+    def remove_volume(self, name: str, *, force: bool = False, timeout: float | None = None) -> None:
+        """Remove a volume; with *force* the containers that use it first, stopped within *timeout* seconds.
+
+        Raises NoSuchVolume, and DependencyExists while containers use it.
+        """
+        from libpod.containers import volumes
+
+        record = self.state.lookup_volume(name)
+        if force:
+            for user in self.state.volume_in_use(record):
+                with contextlib.suppress(NoSuchContainer):
+                    self.container(user).remove(force=True, timeout=timeout)
+        volumes.remove(self.engine, record)
+
     def layers(self) -> list[Layer]:
         """The layers of the container storage, with mount points and counts."""
         return self.engine.store.layers()

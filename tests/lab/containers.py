@@ -261,7 +261,7 @@ class Room:
         return [record["id"] for record in json.loads(path.read_text())] if path.exists() else []
 
     def _directories(self) -> Iterator[str]:
-        for place in ("root/overlay", "root/overlay-containers", "run/overlay-containers"):
+        for place in ("root/overlay", "root/overlay-containers", "run/overlay-containers", "root/volumes"):
             for entry in (self.directory / place).glob("*"):
                 if entry.is_dir() and entry.name != "l":
                     yield f"{place}/{entry.name}"
@@ -293,6 +293,7 @@ class Room:
         """Remove all containers and what the room itself needed."""
         if (self.root / "libpod").exists():
             self.libpod("rm", "--force", "--time", "0", "--all")
+            self.libpod("volume", "prune", "--force")
         self.settled(lambda: not list(self._processes()))
 
     def close(self) -> None:

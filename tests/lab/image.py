@@ -8,7 +8,10 @@ import json
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = "localhost/bb:latest"
 BUSYBOX = Path("/bin/busybox")
@@ -30,8 +33,8 @@ CONFIG: dict[str, Any] = {
 _TYPES = "application/vnd.oci.image"
 
 
-def root_file_system() -> bytes:
-    """The one layer: busybox with all its names, users, and the usual directories."""
+def root_file_system(extra: Callable[[tarfile.TarFile], None] = lambda _archive: None) -> bytes:
+    """The one layer: busybox with all its names, users, and the usual directories; *extra* adds to it."""
     names = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -45,6 +48,7 @@ def root_file_system() -> bytes:
         _file(archive, "etc/passwd", PASSWD.encode())
         _file(archive, "etc/group", GROUP.encode())
         _file(archive, "etc/not-executable", b"text\n")
+        extra(archive)
     return out.getvalue()
 
 
@@ -66,10 +70,15 @@ def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
     archive.addfile(entry)
 
 
-def write_layout(directory: Path, **config: Any) -> None:
-    """Write the image as an OCI layout with the tag `latest`; *config* is what it says instead of CONFIG."""
+def write_layout(
+    directory: Path, *, extra: Callable[[tarfile.TarFile], None] = lambda _archive: None, **config: Any
+) -> None:
+    """Write the image as an OCI layout with the tag `latest`; *config* is what it says instead of CONFIG.
+
+    *extra* adds files to its layer.
+    """
     (directory / "blobs" / "sha256").mkdir(parents=True)
-    layer = root_file_system()
+    layer = root_file_system(extra)
     described = {
         "architecture": "amd64",
         "os": "linux",
@@ -104,9 +113,9 @@ def unpack(directory: Path) -> None:
         archive.extractall(directory)
 
 
-def install(layout: Path, root: Path, run_root: Path, policy: Path) -> None:
+def install(layout: Path, root: Path, run_root: Path, policy: Path, name: str = NAME) -> None:
     """Copy the image of *layout* into the store at *root* with skopeo."""
     policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n')
-    store = f"containers-storage:[overlay@{root}+{run_root}]{NAME}"
+    store = f"containers-storage:[overlay@{root}+{run_root}]{name}"
     command = ["skopeo", "--policy", str(policy), "copy", "--quiet", f"oci:{layout}:latest", store]
     subprocess.run(command, check=True, timeout=120)

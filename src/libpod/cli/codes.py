@@ -3,6 +3,7 @@
 ==== ==========================================================================================
 0    done, or nothing to do
 1    `refresh` finished, but at least one object is quarantined; `db check` found problems
+2    `volume rm`: a volume is in use
 125  failed: a message, and where there is one a hint, on standard error
 126  the container's command cannot be invoked
 127  the container's command was not found
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DONE: Final = 0
 DEGRADED: Final = 1
+IN_USE: Final = 2
 FAILED: Final = 125
 NOT_EXECUTABLE: Final = 126
 NOT_FOUND: Final = 127

@@ -42,6 +42,7 @@ _REPEATED = (
     ("", "--uidmap", "CONTAINER:HOST:SIZE", "map user IDs in a user namespace"),
     ("", "--gidmap", "CONTAINER:HOST:SIZE", "map group IDs in a user namespace"),
     ("", "--requires", "CONTAINER", "start this container first"),
+    ("", "--volumes-from", "CONTAINER[:OPTIONS]", "mount what that container has mounted"),
 )
 _VALUES = (
     ("", "--name", "NAME", "give it this name"),
@@ -73,6 +74,7 @@ _VALUES = (
     ("", "--conmon-pidfile", "FILE", "write the PID of conmon here"),
     ("", "--cidfile", "FILE", "write the container's ID here"),
     ("", "--umask", "MODE", "the umask of the command, octal"),
+    ("", "--image-volume", "MODE", "what the image's volumes become: anonymous, tmpfs or ignore"),
 )
 _SWITCHES = (
     ("-i", "--interactive", "keep standard input open"),
@@ -141,22 +143,18 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         dns_search=options.dns_search,
         dns_options=options.dns_option,
         dependencies=options.requires,
+        volumes_from=options.volumes_from,
+        image_volumes=options.image_volume or "anonymous",
         create_command=["libpod", *sys.argv[1:]],
     )
 
 
 def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
     from libpod.cli import usernamespaces
-    from libpod.errors import NotSupported
     from libpod.oci import units, volumes
     from libpod.oci.options import SpecOptions
 
     mounted = volumes.parse(options.volume, options.mount, options.tmpfs)
-    if mounted.named:
-        raise NotSupported(
-            f"named volumes are not supported yet: {', '.join(mounted.named)}",
-            hint="mount a directory: --volume /path/on/the/host:/path/in/the/container",
-        )
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)

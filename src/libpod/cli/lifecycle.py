@@ -159,6 +159,9 @@ def configure_rm(parser: Parser) -> None:
     _add_time(parser)
     parser.add_argument("-f", "--force", action="store_true", help="stop it first if it runs")
     parser.add_argument(
+        "-v", "--volumes", action="store_true", help="remove the volumes that were made for it alone"
+    )
+    parser.add_argument(
         "-i", "--ignore", action="store_true", help="containers that do not exist are no error"
     )
     parser.runs(_rm)
@@ -178,7 +181,9 @@ def _rm(options: Namespace) -> int:
         return runtimes.for_each(
             runtime,
             [name for name in wanted if name not in broken],
-            lambda container: container.remove(force=options.force, timeout=_seconds(options)),
+            lambda container: container.remove(
+                force=options.force, timeout=_seconds(options), volumes=options.volumes
+            ),
         )
 
 
@@ -276,7 +281,7 @@ def _cleanup(options: Namespace) -> int:
                 return
             container.cleanup()
             if options.rm:
-                container.remove()
+                container.remove(volumes=True)
         except cleanup.GONE:
             # Somebody else was quicker.
             return

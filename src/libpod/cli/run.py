@@ -70,7 +70,7 @@ def _remove_quietly(container: Container) -> None:
     from libpod.containers import cleanup
 
     with contextlib.suppress(*cleanup.GONE):
-        container.remove(force=True, timeout=0)
+        container.remove(force=True, timeout=0, volumes=True)
 
 
 def create(runtime: Runtime, options: Namespace) -> Container:

@@ -79,6 +79,7 @@ VERBS: Final = {
     "login": Verb("login", "Keep credentials for a registry."),
     "logout": Verb("login", "Forget the credentials for a registry.", "configure_logout"),
     "inspect": Verb("inspect", "Show everything about containers, pods, volumes and images."),
+    "volume": Verb("volume", "Work with volumes."),
     "pod": Verb("pod", "Look at pods."),
     "info": Verb("info", "Show what is known about this host and this store."),
     "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),

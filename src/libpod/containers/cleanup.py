@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from libpod.containers import idmaps
+from libpod.containers import idmaps, volumemounts
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
@@ -74,11 +74,21 @@ def unmount(engine: Engine, record: ContainerRecord) -> None:
         mounts.unmount_if_mounted(path)
     if not record.mounted:
         return
-    if not jsonutil.get_str(record.config, "rootfs", "", source=source):
-        with contextlib.suppress(NoSuchContainer):
-            engine.store.unmount(record.id)
+    errors: list[LibpodError] = []
+    with _collected(errors):
+        volumemounts.unmount_all(engine, record)
+    unmount_root(engine, record)
     record.set_mount_point("")
     engine.state.save_container(record)
+    if errors:
+        raise errors[0]
+
+
+def unmount_root(engine: Engine, record: ContainerRecord) -> None:
+    """Give up one use of the mount of its layer."""
+    if not jsonutil.get_str(record.config, "rootfs", "", source=record.describe()):
+        with contextlib.suppress(NoSuchContainer):
+            engine.store.unmount(record.id)
 
 
 def after_failure(engine: Engine, record: ContainerRecord) -> None:

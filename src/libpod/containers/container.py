@@ -376,8 +376,9 @@ class Container:
         with self._locked():
             execute.remove_left_session(self._engine, self.record, identifier)
 
-    def remove(self, *, force: bool = False, timeout: float | None = None) -> None:
-        """Remove it, with its storage and its lock.
+    def remove(self, *, force: bool = False, timeout: float | None = None, volumes: bool = False) -> None:
+        """Remove it, with its storage and its lock, and with *volumes* those that were made for it alone;
+        these also go with a container that removes itself.
 
         One that runs is only removed with *force*, which stops it first. Raises InvalidState otherwise, and
         DependencyExists while other containers need it.
@@ -399,6 +400,10 @@ class Container:
             # Another object with this number (an old database) keeps the lock's file or bit in use.
             with contextlib.suppress(LockError):
                 self._engine.locks.free(number)
+        if (volumes or self.record.auto_remove) and self.record.named_volumes:
+            from libpod.containers.volumes import remove_anonymous
+
+            remove_anonymous(self._engine, self.record.named_volumes)
 
     def _stop_for_removal(self, timeout: float | None) -> None:
         with self._locked():

@@ -8,7 +8,7 @@ import json
 import os
 import time
 
-from libpod.containers import idmaps, names
+from libpod.containers import idmaps, names, volumerequests
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
 from libpod.host import files
 from libpod.oci import spec
@@ -74,6 +74,10 @@ class CreateOptions:
     dependencies: Sequence[str] = ()
     """Names or IDs of containers that must run before this one."""
     create_command: Sequence[str] = ()
+    volumes_from: Sequence[str] = ()
+    """`CONTAINER[:OPTIONS]`."""
+    image_volumes: str = volumerequests.ANONYMOUS
+    """What becomes of the volumes that the image declares; one of `volumerequests.IMAGE_VOLUMES`."""
     pod: str = ""
     sdnotify_mode: str = "container"
     restart_policy: str = ""
@@ -95,10 +99,11 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     image_config = _image_config(engine, image)
     name = _free_name(engine, options.name)
     container_id = names.new_id()
-    generated, warnings = spec.generate(options.spec, image_config)
-    for warning in warnings:
-        engine.warn(warning)
     with contextlib.ExitStack() as undo:
+        options = volumerequests.resolve(engine, options, image_config, undo)
+        generated, warnings = spec.generate(options.spec, image_config)
+        for warning in warnings:
+            engine.warn(warning)
         directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)

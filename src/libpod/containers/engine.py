@@ -6,12 +6,13 @@ import contextlib
 import functools
 import os
 
-from libpod.errors import ContainerRemoved, FileError, NoSuchContainer
+from libpod.errors import ContainerRemoved, FileError, NoSuchObject
 from libpod.host import files, jsonutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
 
     from libpod.cgroups import Manager
     from libpod.config import RuntimeConfig
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from libpod.oci.conmon import Conmon, ContainerFiles
     from libpod.oci.runc import Runc
     from libpod.state.protocol import State
-    from libpod.state.records import ContainerRecord
+    from libpod.state.records import ContainerRecord, Record
     from libpod.storage.store import Store
+
+    R = TypeVar("R", bound=Record)
 
 EXITS_MODE = 0o750
 # What our exit command needs to be the same program with the same configuration as we are.
@@ -121,8 +124,8 @@ class Engine:
         pid_file = jsonutil.get_str(record.config, "conmonPidFile", "", source=record.describe())
         return ContainerFiles(record.static_directory, run_directory, self.exit_directory, pid_file)
 
-    def lock(self, record: ContainerRecord) -> Lock:
-        """The lock of a container: numbered as Podman's, or named after its ID as the first libpod's."""
+    def lock(self, record: Record) -> Lock:
+        """The lock of an object: numbered as Podman's, or named after its ID as the first libpod's."""
         number = record.lock_id
         if number is not None:
             return self.locks.retrieve(number)
@@ -133,24 +136,19 @@ class Engine:
     @contextlib.contextmanager
     def locked(self, record: ContainerRecord) -> Iterator[None]:
         """Hold the lock of a container, with its state read anew."""
+        with self.holding(record, self.state.update_container):
+            yield
+
+    @contextlib.contextmanager
+    def holding(self, record: R, read_anew: Callable[[R], None]) -> Iterator[None]:
+        """Hold the lock of an object, whose state *read_anew* reads."""
         lock = self.lock(record)
         lock.acquire(LOCK_SECONDS)
         try:
-            self._read_anew(record, lock)
+            _read_anew(record, lock, read_anew)
             yield
         finally:
             lock.release()
-
-    def _read_anew(self, record: ContainerRecord, lock: Lock) -> None:
-        from libpod.locks.file import FileLock
-
-        try:
-            self.state.update_container(record)
-        except (NoSuchContainer, ContainerRemoved):
-            # Removed while we waited: its number is free, and taking the lock has taken it again.
-            if isinstance(lock, FileLock):
-                lock.discard_if_made()
-            raise
 
     def make_directories(self) -> None:
         """The directories that starting a container needs."""
@@ -163,3 +161,15 @@ class Engine:
         if "store" in self.__dict__:
             with contextlib.suppress(InvalidState, FileError):
                 self.store.shutdown()
+
+
+def _read_anew(record: R, lock: Lock, read_anew: Callable[[R], None]) -> None:
+    from libpod.locks.file import FileLock
+
+    try:
+        read_anew(record)
+    except (NoSuchObject, ContainerRemoved):
+        # Removed while we waited: its number is free, and taking the lock has taken it again.
+        if isinstance(lock, FileLock):
+            lock.discard_if_made()
+        raise

@@ -193,7 +193,7 @@ class Inspection:
             "NeedsCopyUp": state.flag("notYetMounted"),
             "NeedsChown": state.flag("notYetChowned"),
         }
-        return {key: value for key, value in found.items() if key not in _OMITTED_EMPTY or value}
+        return {key: value for key, value in found.items() if key not in _OMITTED_OF_VOLUMES or value}
 
 
 _OMITTED_EMPTY = frozenset(
@@ -206,13 +206,9 @@ _OMITTED_EMPTY = frozenset(
         "InfraContainerID",
         "SharedNamespaces",
         "Containers",
-        "UID",
-        "GID",
-        "Anonymous",
-        "NeedsCopyUp",
-        "NeedsChown",
     )
 )
+_OMITTED_OF_VOLUMES = frozenset(("UID", "GID", "Anonymous", "NeedsCopyUp", "NeedsChown"))
 _SHARED = (
     ("pid", "sharesPid"),
     ("ipc", "sharesIpc"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from libpod.containers import cleanup, idmaps
+from libpod.containers import cleanup, idmaps, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.errors import InvalidState, LibpodError, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
@@ -39,7 +39,6 @@ _NAMESPACE_FILES = {
 
 # What Podman sets up before a start and we do not yet, by the key of the configuration.
 _UNSUPPORTED = {
-    "namedVolumes": "named volumes",
     "overlayVolumes": "overlay volumes",
     "ctrImageVolumes": "image volumes",
     "createNetNS": "a network of its own",
@@ -83,6 +82,7 @@ def _initialize(engine: Engine, record: ContainerRecord) -> None:
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
+    volumemounts.give_to(engine, record, _user(record, specification))
     paths = engine.files(record)
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)
@@ -123,6 +123,11 @@ def mount(engine: Engine, record: ContainerRecord) -> str:
     root = jsonutil.get_str(record.config, "rootfs", "", source=record.describe())
     if not root:
         root = engine.store.mount(record.id)
+    try:
+        volumemounts.mount_all(engine, record, root, idmaps.root_owner(record))
+    except BaseException:
+        cleanup.unmount_root(engine, record)
+        raise
     record.set_mount_point(root)
     engine.state.save_container(record)
     return root
@@ -239,8 +244,18 @@ def _facts(
         groups=jsonutil.get_str_list(config, "groups", [], source=source),
         umask=jsonutil.get_str(config, "umask", "", source=source),
         bind_mounts=binds,
+        volumes=volumemounts.oci_mounts(engine, record),
         namespaces=_joined_namespaces(engine, record),
     )
+
+
+def _user(record: ContainerRecord, specification: Mapping[str, object]) -> tuple[int, int]:
+    """Whom the first process runs as, by the IDs of the host."""
+    source, (uid, gid) = record.describe(), idmaps.root_owner(record)
+    process = jsonutil.get_object(specification, "process", {}, source=source)
+    user = jsonutil.get_object(process, "user", {}, source=source)
+    uid += jsonutil.get_int(user, "uid", 0, source=source)
+    return uid, gid + jsonutil.get_int(user, "gid", 0, source=source)
 
 
 def _joined_namespaces(engine: Engine, record: ContainerRecord) -> dict[str, str]:

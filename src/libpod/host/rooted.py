@@ -12,7 +12,7 @@ import os
 from libpod.errors import FileError, InvalidArgument
 from libpod.host import linux
 
-_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def open_path(root: str, path: str, flags: int) -> int:
@@ -34,7 +34,7 @@ def open_file(root: str, path: str) -> int | None:
     try:
         return open_path(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except FileError as error:
-        if error.errno in _MISSING:
+        if error.errno in MISSING:
             return None
         raise
 
@@ -44,7 +44,7 @@ def exists(root: str, path: str) -> bool:
     try:
         os.close(open_path(root, path, os.O_PATH))
     except FileError as error:
-        if error.errno in _MISSING:
+        if error.errno in MISSING:
             return False
         raise
     return True

@@ -23,6 +23,28 @@ def copy(source: str, target: str) -> None:
     process.run(command, timeout=COPY_TIMEOUT)
 
 
+def fill(directory: int, target: str) -> None:
+    """Copy what is in the open *directory* into the directory *target*, as `copy` does; the same for its own
+    owner, mode and times.
+    """
+    from libpod.host import process
+
+    source = f"/proc/self/fd/{directory}/."
+    command = ["cp", "--archive", "--reflink=auto", "--no-target-directory", "--", source, target]
+    process.run(command, timeout=COPY_TIMEOUT, descriptors=(directory,))
+
+
+def change_owner(path: str, owner: tuple[int, int]) -> None:
+    """Give the directory *path* and all below it to *owner* (UID, GID), following no link."""
+    try:
+        for _directory, names, others, descriptor in os.fwalk(path, follow_symlinks=False):
+            os.chown(descriptor, *owner)
+            for name in (*names, *others):
+                os.chown(name, *owner, dir_fd=descriptor, follow_symlinks=False)
+    except OSError as error:
+        raise FileError("change the owner of", path, error) from error
+
+
 def remove(path: str) -> bool:
     """Remove the directory *path* and all below it, following no link; False if it was not there.
 

@@ -445,7 +445,9 @@ class BoltTables(Tables):
         return self._drop_bucket(VOLUME, key) | self._delete(schema.ALL_VOLUMES, key)
 
     def volume_users(self, name: str) -> list[str]:
-        return self._nested_keys(VOLUME, name, schema.USERS)
+        # Podman 4.3 leaves the entries of containers that it has removed, and passes over them, too.
+        users = self._nested_keys(VOLUME, name, schema.USERS)
+        return [user for user in users if self._object(CONTAINER, user.encode()) is not None]
 
     def _put_object(self, kind: str, record: Record, *, has_state: bool) -> bool:
         bucket = self._object(kind, record.id.encode())
