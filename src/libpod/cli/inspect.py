@@ -8,7 +8,7 @@ from libpod.errors import InvalidArgument
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from libpod.cli.parser import Parser
     from libpod.containers.inspecting import Inspection
@@ -27,7 +27,8 @@ def configure(parser: Parser) -> None:
         help="a container, an image, a volume or a pod: its name, its ID, or the unique beginning of its ID",
     )
     parser.add_argument("-t", "--type", choices=TYPES, default="all", help="look only among these (all)")
-    parser.add_format()
+    parser.add_argument("-s", "--size", action="store_true", help="count the sizes of containers, too")
+    parser.add_format("-f", template=True)
     parser.runs(run)
 
 
@@ -49,10 +50,36 @@ def run(options: Namespace) -> int:
             described.append(_describe(options, found, inspection, name))
         except (EmptyID, NoSuchObject, ObjectExists) as error:
             failure = failure or error
-    output.as_json(described)
+    if options.size:
+        _count_sizes(options, described)
+    show(described, options.format)
     if failure is not None:
         raise failure
     return codes.DONE
+
+
+def show(described: Sequence[Mapping[str, object]], form: str | None) -> None:
+    """Print objects: as a list in JSON, or each as the template *form* says."""
+    if form in (None, "json"):
+        output.as_json(described)
+        return
+    from libpod.cli import templates
+
+    shown = templates.listed(form, described, {})
+    if described:
+        output.data(shown)
+
+
+def _count_sizes(options: Namespace, described: Sequence[dict[str, object]]) -> None:
+    from libpod.cli import runtimes
+    from libpod.containers import sizes
+
+    with runtimes.open_runtime(options) as runtime:
+        counted = sizes.of_containers(runtime.engine.store, [str(entry["Id"]) for entry in described])
+    for entry in described:
+        found = counted.get(str(entry["Id"]))
+        if found is not None:
+            entry.update({"SizeRw": found["rwSize"], "SizeRootFs": found["rootFsSize"]})
 
 
 def _describe(options: Namespace, store: Store, inspection: Inspection, name: str) -> dict[str, object]:

@@ -98,13 +98,16 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Podman's form: columns aligned to the left, the last one not padded."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, heading: bool = True) -> str:
+    """A table in Podman's form: columns aligned to the left, the last one not padded.
+
+    Without *heading* the header only makes its columns wide enough.
+    """
     lines = [header, *([printable(cell) for cell in row] for row in rows)]
     widths = [
         max(_NARROWEST, max(len(line[column]) for line in lines) + _GAP) for column in range(len(header) - 1)
     ]
     return "\n".join(
         "".join([*(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
-        for line in lines
+        for line in lines[0 if heading else 1 :]
     )

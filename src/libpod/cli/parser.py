@@ -74,9 +74,21 @@ class Parser(argparse.ArgumentParser):
             help="give signals that we get to the container (true)",
         )
 
-    def add_format(self) -> None:
-        """Add `--format json`."""
-        self.add_argument("--format", choices=("json",), help="print JSON instead of text")
+    def add_format(self, *short: str, template: bool = False) -> None:
+        """Add `--format json`; with *template* templates as well (`libpod.cli.templates`)."""
+        flags = (*short, "--format")
+        if template:
+            self.add_argument(
+                *flags, metavar="json|TEMPLATE", type=_form, help="print JSON, or what a template says"
+            )
+        else:
+            self.add_argument(*flags, choices=("json",), help="print JSON instead of text")
+
+
+def _form(text: str) -> str:
+    if text != "json" and "{{" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither json nor a template such as '{{{{.Names}}}}'")
+    return text
 
 
 def truth(text: str) -> bool:

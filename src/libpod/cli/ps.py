@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from libpod.cli.parser import Parser
+    from libpod.containers.items import Store
+    from libpod.containers.listing import Listing
 
     Row = Mapping[str, Any]
 
 HEADER: Final = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
 SHORT_ID: Final = 12
+SORT_KEYS: Final = ("command", "created", "id", "image", "names", "runningfor", "size", "status")
 _LONGEST_COMMAND: Final = 17
 
 
@@ -27,7 +30,15 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-a", "--all", action="store_true", help="show all containers, not only running ones")
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs and commands")
-    parser.add_format()
+    parser.add_argument("-s", "--size", action="store_true", help="show sizes, which have to be counted")
+    parser.add_argument("-l", "--latest", action="store_true", help="show the container made last")
+    parser.add_argument("-n", "--last", metavar="NUMBER", type=int, help="show so many that were made last")
+    parser.add_argument("--sort", metavar="COLUMN", choices=SORT_KEYS, help=f"one of {', '.join(SORT_KEYS)}")
+    parser.add_argument("--noheading", action="store_true", help="print no headers")
+    parser.add_argument(
+        "-f", "--filter", metavar="KEY=VALUE", action="append", default=[], help="show those that match"
+    )
+    parser.add_format(template=True)
     parser.runs(run)
 
 
@@ -48,21 +59,62 @@ def _list(options: Namespace) -> int:
     with stores.Store(options) as store:
         found = items.read_containers(store.state)
         troubles = store.quarantined("containers")
-    rows = listing.Listing(found.containers, now=time.time(), troubles=troubles).containers(
-        everything=options.all
-    )
-    if options.format:
+    rows = _selected(options, listing.Listing(found.containers, now=time.time(), troubles=troubles), found)
+    if options.size or options.sort == "size":
+        _count_sizes(options, rows)
+    if options.sort:
+        from libpod.cli import pslist
+
+        rows = pslist.ordered(rows, options.sort)
+    _print(options, rows)
+    hidden = 0 if options.all else sum(item.error is not None for item in found.containers)
+    if hidden and not (options.format or options.quiet):
+        output.warning(f"{hidden} broken container{'s' * (hidden > 1)} not shown; see 'libpod ps -a'")
+    return codes.DONE
+
+
+def _selected(options: Namespace, listing: Listing, found: Store) -> list[dict[str, Any]]:
+    """What is shown. A filter for a state asks for that, whether containers run or not."""
+    newest = 1 if options.latest else options.last
+    for_state = any(text.startswith("status=") for text in options.filter)
+    rows: list[dict[str, Any]] = listing.containers(everything=options.all or for_state or newest is not None)
+    if options.filter:
+        from libpod.cli import pslist
+
+        rows = pslist.select(rows, found.containers, options.filter)
+    if newest is not None:
+        rows = sorted(rows, key=lambda row: -row["Created"])[: max(newest, 0)]
+    return rows
+
+
+def _count_sizes(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
+    from libpod.cli import runtimes
+    from libpod.containers import sizes
+
+    with runtimes.open_runtime(options) as runtime:
+        counted = sizes.of_containers(runtime.engine.store, [row["Id"] for row in rows])
+    for row in rows:
+        row["Size"] = counted.get(row["Id"])
+
+
+def _print(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
+    if options.format == "json":
         output.as_json(rows)
+    elif options.format:
+        from libpod.cli import pslist, templates
+
+        fields = [pslist.fields(row, _named_cells(row, whole=options.no_trunc)) for row in rows]
+        shown = templates.listed(options.format, fields, pslist.HEADERS, heading=not options.noheading)
+        if shown:
+            output.data(shown)
     elif options.quiet:
         print_ids(rows, whole=options.no_trunc)
     else:
-        output.data(text(rows, whole=options.no_trunc))
+        shown = text(rows, whole=options.no_trunc, sizes=options.size, heading=not options.noheading)
+        if shown:
+            output.data(shown)
         for line in reasons(rows):
             output.warning(line)
-        hidden = 0 if options.all else sum(item.error is not None for item in found.containers)
-        if hidden:
-            output.warning(f"{hidden} broken container{'s' * (hidden > 1)} not shown; see 'libpod ps -a'")
-    return codes.DONE
 
 
 def print_ids(rows: Sequence[Row], *, whole: bool) -> None:
@@ -71,9 +123,21 @@ def print_ids(rows: Sequence[Row], *, whole: bool) -> None:
         output.data("\n".join(output.printable(short(row["Id"], whole=whole)) for row in rows))
 
 
-def text(rows: Sequence[Row], *, whole: bool) -> str:
+def text(rows: Sequence[Row], *, whole: bool, sizes: bool = False, heading: bool = True) -> str:
     """The table for people; with *whole* nothing in it is shortened."""
-    return output.table(HEADER, (_cells(row, whole=whole) for row in rows))
+    header = [*HEADER, "SIZE"] if sizes else HEADER
+    cells = ([*_cells(row, whole=whole), *([_size(row)] if sizes else [])] for row in rows)
+    return output.table(header, cells, heading=heading)
+
+
+def _size(row: Row) -> str:
+    from libpod.cli import pslist
+
+    return pslist.size_text(row["Size"])
+
+
+def _named_cells(row: Row, *, whole: bool) -> dict[str, str]:
+    return dict(zip(HEADER, _cells(row, whole=whole), strict=True))
 
 
 def _cells(row: Row, *, whole: bool) -> list[str]:

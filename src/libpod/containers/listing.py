@@ -152,6 +152,11 @@ class Listing:
 _LAST = float("inf")
 
 
+def moment(item: Item) -> float:
+    """When a container was made, in seconds since 1970; a broken one counts as made at the end of time."""
+    return _LAST if item.error is not None else _time(item.config, "createdTime")
+
+
 def _sorted(rows: list[tuple[float, str, Row]], *, newest: bool = False) -> list[Row]:
     """The rows by time, broken ones at the end, and equal ones by name."""
     sign = -1 if newest else 1

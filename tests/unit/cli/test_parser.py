@@ -34,7 +34,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         (["ps", "-ax"], "flag -a/--all takes no value: 'x'", "see 'libpod ps --help'"),
         (["ps", "--root", "x"], "unknown flag: --root", "see 'libpod ps --help'"),
         (["ps", "name"], "unexpected argument: name", "see 'libpod ps --help'"),
-        (["ps", "--format", "xml"], "argument --format: invalid choice: 'xml'", "see 'libpod ps --help'"),
+        (
+            ["ps", "--format", "xml"],
+            "argument --format: 'xml' is neither json nor a template",
+            "see 'libpod ps --help'",
+        ),
         (["ps", "--format"], "argument --format: expected one argument", "see 'libpod ps --help'"),
         (["pod", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod --help'"),
         (["pod", "ps", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod ps --help'"),

@@ -1,0 +1,59 @@
+"""How many bytes containers hold: what they changed, and what they see."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from libpod.errors import FileError, NoSuchContainer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from libpod.storage.store import Store
+
+
+def of_containers(store: Store, container_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """`rwSize` and `rootFsSize` of each container that has a layer of its own, in bytes, by ID.
+
+    The first counts its changes, the second the layers below them as well. FileError for what cannot be read.
+    """
+    layers = {layer.id: layer for layer in store.layers()}
+    found: dict[str, dict[str, int]] = {}
+    for container_id in container_ids:
+        try:
+            layer_id = store.container(container_id).layer_id
+        except NoSuchContainer:
+            continue
+        changed = tree_size(store.driver.difference(layer_id)) if layer_id in layers else 0
+        below = layers[layer_id].parent if layer_id in layers else ""
+        whole = changed
+        while below in layers:
+            whole += max(layers[below].size, 0)
+            below = layers[below].parent
+        found[container_id] = {"rwSize": changed, "rootFsSize": whole}
+    return found
+
+
+def tree_size(path: str) -> int:
+    """The bytes of all files in a tree, each counted once however many names it has; no link is followed."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for _directory, _names, others, descriptor in os.fwalk(path, follow_symlinks=False, onerror=_raise):
+        for name in others:
+            try:
+                about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            except FileNotFoundError:
+                # The container runs, and has removed it.
+                continue
+            key = (about.st_dev, about.st_ino)
+            if stat.S_ISREG(about.st_mode) and key not in seen:
+                seen.add(key)
+                total += about.st_size
+    return total
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise FileError("read", error.filename or "", error)
