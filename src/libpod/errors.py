@@ -11,6 +11,7 @@
     │   ├── NoSuchPod
     │   ├── NoSuchVolume
     │   ├── NoSuchImage
+    │   ├── NoSuchNetwork
     │   └── NoSuchExecSession
     ├── ObjectExists                kind, name
     │   ├── ContainerExists
@@ -53,6 +54,8 @@
     ├── OCIRuntimeError             runc, crun or conmon refused or failed
     │   ├── OCIRuntimeNotFound      the command does not exist in the container
     │   └── OCIRuntimePermissionDenied  the command cannot be invoked
+    ├── NetworkError                a network cannot be set up or taken down
+    │   └── PluginError             a CNI plugin is missing, refused or failed: plugin, code, details
     ├── SystemdError                systemd refused, failed or did not answer: unit
     ├── RefreshRefused              the boot refresh could do harm: reason
     ├── NotSupported                this host, build or version cannot do it
@@ -139,6 +142,12 @@ class NoSuchImage(NoSuchObject):
     """No image has this name or ID."""
 
     kind = "image"
+
+
+class NoSuchNetwork(NoSuchObject):
+    """No network has this name."""
+
+    kind = "network"
 
 
 class NoSuchExecSession(NoSuchObject):
@@ -403,6 +412,31 @@ class OCIRuntimeNotFound(OCIRuntimeError):
 
 class OCIRuntimePermissionDenied(OCIRuntimeError):
     """The command to run exists in the container and cannot be invoked."""
+
+
+class NetworkError(LibpodError):
+    """A network cannot be set up or taken down as it was asked for."""
+
+
+class PluginError(NetworkError):
+    """A CNI plugin is missing, refused or failed.
+
+    *code* and *details* are its own (CNI specification, "Error"); None where it gave none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        plugin: str,
+        code: int | None = None,
+        details: str = "",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.plugin = plugin
+        self.code = code
+        self.details = details
 
 
 class SystemdError(LibpodError):

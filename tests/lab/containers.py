@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests import leftovers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from libpod.runtime import Runtime
 
@@ -68,6 +68,12 @@ class Traces(NamedTuple):
     known_to_runc: frozenset[str]
 
 
+def no_network(words: Sequence[str]) -> list[str]:
+    """The flag that keeps a container out of the host's networks, unless *words* ask for one."""
+    asked = any(word.startswith(("--net", "--pod", "--publish")) or word in ("-p", "-P") for word in words)
+    return [] if asked else ["--network", "none"]
+
+
 class Room:
     """A store in *directory*. Containers have a cgroup parent of their own, so that strays are ours."""
 
@@ -99,8 +105,10 @@ class Room:
         """The command line of our program on this store."""
         verb = 1 if arguments[0] == "container" else 0
         words = list(arguments)
-        if words[verb] in ("run", "create") and "--cgroup-parent" not in words:
-            words[verb + 1 : verb + 1] = ["--cgroup-parent", self.parent]
+        if words[verb] in ("run", "create"):
+            if "--cgroup-parent" not in words:
+                words[verb + 1 : verb + 1] = ["--cgroup-parent", self.parent]
+            words[verb + 1 : verb + 1] = no_network(words)
         where = ["--root", self.root, "--runroot", self.run_root, "--tmpdir", self.tmp_dir]
         return [sys.executable, "-m", "libpod", *map(str, where), *self.options, *words]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.lab import database
+from tests.lab.containers import no_network
 from tests.lab.machine import DISK, PODS, CommandFailedError, Machine, Result
 
 if TYPE_CHECKING:
@@ -169,8 +170,11 @@ class Store:
     # Our program.
 
     def libpod_command(self, *arguments: str) -> list[str]:
-        """Return the command line of our program on this store."""
-        return [self.python, "-m", "libpod", *self.options, *arguments]
+        """Return the command line of our program on this store; no network unless it is asked for."""
+        words = list(arguments)
+        if words[:1] in (["run"], ["create"]):
+            words[1:1] = no_network(words)
+        return [self.python, "-m", "libpod", *self.options, *words]
 
     @property
     def libpod_environment(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ Steps, each of which can be interrupted anywhere: the next run begins again, and
 4.  state: copy the database; reset every object, remove the containers that a reboot ends for good, and
     allocate every lock number in one transaction. Where the boot ID does not prove another boot, processes
     are looked for once more inside the transaction.
-5.  containers: per-boot files. pods: cgroups. networks: leases. storage: mount counts.
+5.  containers: per-boot files. pods: cgroups. networks: addresses, rules, namespaces. storage: mount counts.
 6.  The event `system refresh`. alive: the boot record, the report, and last of all the alive file.
 
 Flushes (fsync, fdatasync), whatever the number of objects: with BoltDB two for the copy, two for the
@@ -30,6 +30,7 @@ from libpod.boot import report as reports
 from libpod.boot.database import Place, Reset
 from libpod.boot.directories import Directories, is_systemic
 from libpod.boot.marker import BootRecord
+from libpod.boot.networks import DeadNetworks
 from libpod.boot.numbers import LockNumbers
 from libpod.boot.pods import PodCgroups
 from libpod.boot.remains import Remains
@@ -38,7 +39,6 @@ from libpod.boot.report import Report
 from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
 from libpod.host import files, proc
 from libpod.locks.boot import BootLock
-from libpod.network import leases
 from libpod.state import reset
 from libpod.state.records import BrokenRecord
 from libpod.storage import driver, mountpoints
@@ -290,7 +290,7 @@ class _Run:
     def _removal(self, tables: StateTransaction, remains: Remains, directories: Directories) -> Removal:
         def clear(gone: list[ContainerFiles]) -> dict[str, LibpodError]:
             errors = remains.forget(gone)
-            self._networks({container.id for container in gone})
+            self._networks({container.id for container in gone}, leaving=True)
             for container in gone:
                 try:
                     directories.forget(container)
@@ -401,16 +401,12 @@ class _Run:
                 message = errors[container.id].message
                 self.report.containers.quarantine(container.id, container.name, message)
 
-    def _networks(self, identifiers: set[str]) -> None:
-        """Free the addresses of our containers, quarantined ones included: none of them runs."""
-        if self.config.rootless:
-            # A user's containers have no addresses that outlive their network namespace.
-            return
-        outcome = leases.drop(identifiers, write=self.write)
-        for path in outcome.removed:
-            self.report.did(f"remove {path}")
-        for error in outcome.errors:
-            self.report.warn(error.message)
+    def _networks(self, identifiers: set[str], *, leaving: bool = False) -> None:
+        """Clear away the networks of our containers, none of which runs; *leaving*: they are removed."""
+        another_boot = survey.is_another_boot(self.facts)
+        dead = DeadNetworks(self.config, self.report, write=self.write, another_boot=another_boot)
+        recorded = {container.id: container.netns for container in self.found.watched}
+        dead.clear(identifiers, recorded, leaving=leaving)
 
     def _storage(self) -> None:
         """Forget mounts that are gone, where the run root outlived them."""

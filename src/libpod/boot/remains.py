@@ -12,11 +12,11 @@ import errno
 import os
 
 from libpod.errors import DecodeError, FileError, InvalidArgument, InvalidState, LibpodError, LockTimeout
-from libpod.host import files, linux, proc
+from libpod.host import files, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
     from typing import Final
 
     from libpod.boot.directories import ContainerFiles
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from libpod.config.runtime import RuntimeConfig
 
 RUNTIMES: Final = ("runc", "crun")
-_NETWORK_NAMESPACES: Final = ("/run/netns/", "/var/run/netns/")
 
 
 class Remains:
@@ -36,17 +35,15 @@ class Remains:
         self._report = report
         self._write = write
 
-    # ------------------------------------------------------------ mounts and network namespaces
+    # ------------------------------------------------------------ mounts
 
     def unmount(self, died: Iterable[Watched]) -> None:
-        """Give up the root file systems and network namespaces of containers that died in this boot."""
+        """Give up the root file systems of containers that died in this boot."""
         mounted = proc.mount_points()
         for container in died:
             try:
                 if container.mount_point in mounted:
                     self._unmount_root(container)
-                if container.netns.startswith(self._namespace_directories()):
-                    self._remove_namespace(container.netns, mounted)
             except (DecodeError, FileError, InvalidState, LockTimeout) as error:
                 self._report.warn(f"container {container.name}: {error.message}")
 
@@ -60,21 +57,6 @@ class Remains:
             )
             store.unmount(container.id)
         self._report.did(f"unmount {container.mount_point}")
-
-    def _namespace_directories(self) -> tuple[str, ...]:
-        own = self._config.runtime_dir
-        return (*_NETWORK_NAMESPACES, f"{own}/netns/") if own else _NETWORK_NAMESPACES
-
-    def _remove_namespace(self, path: str, mounted: Collection[str]) -> None:
-        if os.path.realpath(path) not in mounted:
-            return
-        if self._write:
-            try:
-                linux.unmount(path, linux.MNT_DETACH)
-            except OSError as error:
-                raise FileError("unmount", path, error) from error
-            files.remove_file(path)
-        self._report.did(f"remove network namespace {path}")
 
     # ------------------------------------------------------------ the OCI runtime
 

@@ -308,7 +308,8 @@ def _watched(store: State) -> tuple[tuple[Watched, ...], int]:
                 continue
             is_running = record.status in _RUNNING
             running += is_running
-            if is_running or record.pid or record.conmon_pid or record.status in _MAY_HAVE_PROCESSES:
+            has_process = is_running or record.pid or record.conmon_pid or record.netns
+            if has_process or record.status in _MAY_HAVE_PROCESSES:
                 found.append(watch(record))
     return tuple(found), running
 

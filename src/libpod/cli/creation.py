@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from libpod.cli import transfers
+from libpod.cli import networking, transfers
 from libpod.errors import FileError, InvalidArgument
 
 TYPE_CHECKING = False
@@ -97,9 +97,7 @@ def configure(parser: Parser) -> None:
         _add(parser, short, name, metavar=metavar, help=text)
     for short, name, text in _SWITCHES:
         _add(parser, short, name, help=text, action="store_true")
-    parser.add_argument(
-        "--network", "--net", metavar="MODE", help="the network: none, host, container:NAME, ns:PATH"
-    )
+    networking.configure(parser)
     transfers.add_pull_flags(parser)
     parser.add_argument("image", metavar="IMAGE", help="an image, or with --rootfs a directory")
     parser.add_argument(
@@ -123,10 +121,12 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         raise InvalidArgument(f"--log-opt {unknown[0]} is not supported", hint="path, max-size and tag are")
     shm_size = units.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
     timeout = _number("--stop-timeout", options.stop_timeout)
+    network_mode, network = networking.parse(options, config)
     return CreateOptions(
         image="" if options.rootfs else options.image,
         rootfs=options.image if options.rootfs else "",
-        spec=_spec_options(options, config),
+        spec=_spec_options(options, config, network_mode),
+        network=network,
         name=options.name or "",
         labels=_pairs("--label", options.label),
         stop_signal=units.signal_number(options.stop_signal) if options.stop_signal else None,
@@ -149,7 +149,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     )
 
 
-def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
+def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) -> SpecOptions:
     from libpod.cli import usernamespaces
     from libpod.oci import units, volumes
     from libpod.oci.options import SpecOptions
@@ -159,6 +159,8 @@ def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
     limits = options.ulimit or list(config.default_ulimits)
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)
     annotations = _pairs("--annotation", options.annotation)
+    if options.publish_all:
+        annotations["io.podman.annotations.publish-all"] = "TRUE"
     if options.cidfile:
         annotations["io.podman.annotations.cid-file"] = options.cidfile
     return SpecOptions(
@@ -189,7 +191,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig) -> SpecOptions:
         devices=options.device,
         volumes=mounted,
         resources=_resources(options),
-        namespaces=_namespaces(options, user_namespace),
+        namespaces=_namespaces(options, network_mode, user_namespace),
         annotations=annotations,
         umask=_umask(options.umask),
         uid_map=uid_map,
@@ -220,12 +222,12 @@ def _resources(options: Namespace) -> Resources:
     )
 
 
-def _namespaces(options: Namespace, user: str) -> Namespaces:
+def _namespaces(options: Namespace, network_mode: str, user: str) -> Namespaces:
     from libpod.oci.options import HOST, Namespaces
 
     return Namespaces(
         pid=_mode("--pid", options.pid),
-        network=_network(options.network),
+        network=network_mode,
         ipc=_mode("--ipc", options.ipc),
         uts=_mode("--uts", options.uts),
         user=user,
@@ -243,21 +245,6 @@ def _mode(flag: str, text: str | None) -> str:
     raise InvalidArgument(
         f"{flag} {text!r} is not supported", hint="private, host, container:NAME or ns:PATH"
     )
-
-
-def _network(text: str | None) -> str:
-    """`none`, which is a namespace of the container's own with nothing in it, is what there is by default."""
-    if text in (None, "none"):
-        return "private"
-    if text == "private":
-        raise InvalidArgument(
-            "--network private is not supported", hint="none, host, container:NAME or ns:PATH"
-        )
-    try:
-        return _mode("--network", text)
-    except InvalidArgument as error:
-        error.hint = "none, host, container:NAME or ns:PATH"
-        raise
 
 
 # ---------------------------------------------------------------- single flags

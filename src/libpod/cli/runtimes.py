@@ -51,6 +51,8 @@ def exit_command(config: RuntimeConfig, config_file: str | None = None) -> list[
         words += ["--db-backend", config.database_kind]
     if config.graph_driver_name:
         words += ["--storage-driver", config.graph_driver_name]
+    if config.user_set("cni_config_dirs"):
+        words += ["--cni-config-dir", config.cni_config_dir]
     for option in config.graph_driver_options:
         words += ["--storage-opt", option]
     return words

@@ -104,6 +104,8 @@ class RuntimeConfig:
     cni_config_dirs: tuple[str, ...]
     cni_plugin_dirs: tuple[str, ...]
     network_backend: str
+    default_network: str
+    """"" for the first network that is found."""
 
     # Storage.
     graph_root: str

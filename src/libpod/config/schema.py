@@ -69,6 +69,7 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "cni_config_dirs": (PATHS, ("/etc/cni/net.d",)),
     "cni_plugin_dirs": (PATHS, ("/usr/libexec/cni", "/usr/lib/cni", "/opt/cni/bin")),
     "network_backend": (TEXT, ""),
+    "default_network": (TEXT, ""),  # the first that is found
     "hooks_dir": (PATHS, ("/usr/share/containers/oci/hooks.d",)),
     "hooks_dir_not_exist_fatal": (SWITCH, False),
     "default_mounts_file": (PATH, ""),
@@ -118,6 +119,7 @@ LIBPOD_CONF: dict[str, str] = {
     "hooks_dir_not_exist_fatal": "hooks_dir_not_exist_fatal",
     "cni_config_dir": "cni_config_dirs",
     "cni_plugin_dir": "cni_plugin_dirs",
+    "cni_default_network": "default_network",
 }
 """Keys of libpod.conf, and the setting that each stands for."""
 
@@ -138,13 +140,14 @@ CONTAINERS_CONF: dict[str, dict[str, str]] = {
         "cni_plugin_dir": "cni_plugin_dirs",
         "cni_plugin_dirs": "cni_plugin_dirs",
         "network_backend": "network_backend",
+        "default_network": "default_network",
     },
 }
 """Tables and keys of containers.conf that move what we touch, and the setting that each stands for."""
 
 IGNORED_IN_LIBPOD_CONF = frozenset(
     _words(
-        "cni_default_network enable_port_reservation env infra_command infra_image init_path "
+        "enable_port_reservation env infra_command infra_image init_path "
         "label namespace network_cmd_path runtime_supports_json runtime_supports_kvm "
         "runtime_supports_nocgroups sdnotify stop_timeout"
     )
@@ -168,7 +171,7 @@ IGNORED_IN_CONTAINERS_CONF: dict[str, frozenset[str]] = {
     ),
     "network": frozenset(
         _words(
-            "default_network default_rootless_network_cmd default_subnet default_subnet_pools "
+            "default_rootless_network_cmd default_subnet default_subnet_pools "
             "dns_bind_port firewall_driver netavark_plugin_dirs pasta_options"
         )
     ),
@@ -188,7 +191,14 @@ OPTIONS: dict[str, str] = {
 """Names of options that differ from the name of their setting."""
 
 _MAY_BE_EMPTY = frozenset(
-    ("signature_policy_path", "database_backend", "detach_keys", "network_backend", *STORAGE)
+    (
+        "signature_policy_path",
+        "database_backend",
+        "detach_keys",
+        "network_backend",
+        "default_network",
+        *STORAGE,
+    )
 )
 
 # ---------------------------------------------------------------- checks

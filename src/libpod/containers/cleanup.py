@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 
-from libpod.containers import idmaps, volumemounts
+from libpod.containers import connecting, idmaps, volumemounts
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
     InvalidState,
     LibpodError,
     NoSuchContainer,
-    NotSupported,
     OCIRuntimeError,
 )
 from libpod.host import files, jsonutil, mounts, tree
@@ -45,11 +44,19 @@ def take_down(engine: Engine, record: ContainerRecord) -> None:
             record.pid = record.conmon_pid = 0
             engine.state.save_container(record)
     with _collected(errors):
+        disconnect(engine, record)
+    with _collected(errors):
         unmount(engine, record)
     if is_up:
         engine.event(record, "cleanup")
     if errors:
         raise errors[0]
+
+
+def disconnect(engine: Engine, record: ContainerRecord) -> None:
+    """Leave the networks, and save that."""
+    if connecting.disconnect(engine, record):
+        engine.state.save_container(record)
 
 
 def _forget(engine: Engine, record: ContainerRecord) -> None:
@@ -97,6 +104,7 @@ def after_failure(engine: Engine, record: ContainerRecord) -> None:
         _forget(engine, record)
         record.status = EXITED if record.status in (STOPPED, EXITED) else CONFIGURED
         record.pid = record.conmon_pid = 0
+        connecting.disconnect(engine, record)
         unmount(engine, record)
         engine.state.save_container(record)
     except LibpodError as error:
@@ -114,14 +122,10 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     """Remove a container that does not run: mounts, storage, record and lock, in this order.
 
     Its state is *removing* from the first step on, so that what a crash leaves is known for what it is.
-    Raises DependencyExists while others need it, and NotSupported while a network of Podman's is set up for
-    it, whose addresses and rules nobody would give back.
+    Raises DependencyExists while others need it, and NotSupported while a network of Podman's netavark is
+    set up for it, whose addresses and rules nobody would give back.
     """
-    if record.netns:
-        raise NotSupported(
-            f"container {record.name} has a network that Podman has set up",
-            hint=f"remove it with `podman rm {record.name}`",
-        )
+    connecting.require_removable(engine, record)
     require_unused(engine, record)
     _forget_for_removal(engine, record)
     record.status = REMOVING
@@ -153,6 +157,7 @@ def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:
     if record.status not in (CONFIGURED, EXITED):
         _forget(engine, record)
         record.pid = record.conmon_pid = 0
+    disconnect(engine, record)
     unmount(engine, record)
 
 

@@ -8,7 +8,8 @@ import json
 import os
 import time
 
-from libpod.containers import idmaps, names, volumerequests
+from libpod.containers import idmaps, joining, names, volumerequests
+from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
 from libpod.host import files
 from libpod.oci import spec
@@ -68,6 +69,7 @@ class CreateOptions:
     conmon_pid_file: str = ""
     hosts: Sequence[str] = ()
     """`NAME:ADDRESS`."""
+    network: NetworkOptions = dataclasses.field(default_factory=NetworkOptions)
     dns_servers: Sequence[str] = ()
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()
@@ -99,6 +101,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     image_config = _image_config(engine, image)
     name = _free_name(engine, options.name)
     container_id = names.new_id()
+    network = joining.configure(engine, options.network, image_config, container_id)
     with contextlib.ExitStack() as undo:
         options = volumerequests.resolve(engine, options, image_config, undo)
         generated, warnings = spec.generate(options.spec, image_config)
@@ -108,7 +111,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
         config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
-        config["lockID"] = lock.number
+        config.update(network, lockID=lock.number)
         _make_directories(config, directory)
         record = ContainerRecord(container_id, {"spec": generated, **config}, _first_state(run_directory))
         _add(engine, record)
@@ -334,7 +337,6 @@ def _process(options: CreateOptions, image_config: Mapping[str, object]) -> dict
 
 def _network(options: CreateOptions) -> dict[str, object]:
     return {
-        "createNetNS": False,
         "UseImageResolvConf": False,
         "UseImageHosts": False,
         "postConfigureNetNS": False,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from libpod.config import RuntimeConfig
     from libpod.events.recording import Recorder
     from libpod.locks import Lock, LockManager
+    from libpod.network.setup import Connector
     from libpod.oci.conmon import Conmon, ContainerFiles
     from libpod.oci.runc import Runc
     from libpod.state.protocol import State
@@ -83,6 +84,17 @@ class Engine:
         environment = dict(entry.split("=", 1) for entry in self.config.conmon_env_vars if "=" in entry)
         environment |= {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         return Conmon(self.config.find_conmon(), self.runtime, environment=environment)
+
+    @functools.cached_property
+    def connector(self) -> Connector:
+        """What joins containers to networks."""
+        from libpod.network.conflist import Networks
+        from libpod.network.plugins import Plugins
+        from libpod.network.setup import Connector
+
+        config = self.config
+        networks = Networks(config.cni_config_dirs, default_name=config.default_network, warn=self.warn)
+        return Connector(networks, Plugins(config.cni_plugin_dirs), config.tmp_dir, warn=self.warn)
 
     @functools.cached_property
     def cgroups(self) -> Manager:

@@ -1,6 +1,10 @@
-"""Published ports: what the two forms of the configuration say, and how lists and inspection show them."""
+"""Published ports: how they are asked for, what the two forms of the configuration say, and how lists and
+inspection show them.
+"""
 
 from __future__ import annotations
+
+from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     Binding = dict[str, str]
 
 ANY_ADDRESS = "0.0.0.0"
+PROTOCOLS = ("tcp", "udp", "sctp")
+LAST_PORT = 65535
 
 
 class Port:
@@ -44,6 +50,55 @@ class Port:
 
 def _span(first: int, count: int) -> str:
     return str(first) if count <= 1 else f"{first}-{first + count - 1}"
+
+
+def parse(text: str) -> Port:
+    """The ports that `--publish` *text* asks for: `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`.
+
+    HOST and CONTAINER are numbers or ranges of one length; an IPv6 address stands in brackets. Without HOST
+    the host port is 0, for any free one. Raises InvalidArgument.
+    """
+    flag = f"--publish {text}"
+    places, slash, protocol = text.partition("/")
+    protocol = protocol if slash else "tcp"
+    if protocol not in PROTOCOLS:
+        raise InvalidArgument(f"{flag}: {protocol!r} is no protocol", hint=f"one of {', '.join(PROTOCOLS)}")
+    rest, _, inside = places.rpartition(":")
+    address, colon, outside = rest.rpartition(":") if not rest.endswith("]") else (rest, ":", "")
+    container_port, count = span(inside, flag)
+    host_port, host_count = span(outside, flag) if outside else (0, count)
+    if host_count != count:
+        raise InvalidArgument(
+            f"{flag}: {host_count} ports of the host cannot lead to {count} of the container"
+        )
+    return Port(_host_address(address, flag) if colon else "", host_port, container_port, count, protocol)
+
+
+def span(text: str, flag: str) -> tuple[int, int]:
+    """The first port of a number or range, and how many there are. InvalidArgument, naming the *flag*."""
+    first, dash, last = text.partition("-")
+    numbers = [first, last] if dash else [first]
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        raise InvalidArgument(f"{flag}: {text!r} is no port", hint="a number, or a range such as 8000-8010")
+    low, high = int(first), int(numbers[-1])
+    if not 1 <= low <= high <= LAST_PORT:
+        raise InvalidArgument(f"{flag}: {text}: ports are 1 to {LAST_PORT}, the first one of a range first")
+    return low, high - low + 1
+
+
+def _host_address(text: str, flag: str) -> str:
+    import ipaddress
+
+    if not text:
+        return ""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError as error:
+        raise InvalidArgument(f"{flag}: {text!r} is not an IP address of the host") from error
+    if address.version == 6 and bare == text:
+        raise InvalidArgument(f"{flag}: an IPv6 address stands in brackets: [{text}]")
+    return str(address)
 
 
 def published(config: Fields) -> list[Port]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 
-from libpod.containers import cleanup, idmaps, volumemounts
+from libpod.containers import cleanup, connecting, idmaps, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.errors import InvalidState, LibpodError, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
+from libpod.network.hostports import Reservation
 from libpod.oci import etcfiles, finalize
 from libpod.oci.conmon import LogTarget, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from libpod.containers.engine import Engine
     from libpod.oci.conmon import ContainerFiles
@@ -41,8 +42,6 @@ _NAMESPACE_FILES = {
 _UNSUPPORTED = {
     "overlayVolumes": "overlay volumes",
     "ctrImageVolumes": "image volumes",
-    "createNetNS": "a network of its own",
-    "newPortMappings": "published ports",
     "secrets": "secrets",
     "healthcheck": "a health check",
 }
@@ -67,18 +66,22 @@ def initialize(engine: Engine, record: ContainerRecord) -> None:
     Raises NotSupported, before anything is touched, for what `require_supported` does not allow.
     """
     require_supported(record)
+    connecting.require_ours(engine, record)
     engine.make_directories()
     files.make_directory(record.run_directory, DIRECTORY_MODE)
     try:
-        _initialize(engine, record)
+        with Reservation() as ports:
+            _initialize(engine, record, ports)
     except BaseException:
         cleanup.after_failure(engine, record)
         raise
 
 
-def _initialize(engine: Engine, record: ContainerRecord) -> None:
+def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> None:
+    connecting.prepare(engine, record, ports)
     root = mount(engine, record)
     idmaps.make_reachable(record, root)
+    connecting.connect(engine, record)
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
@@ -87,7 +90,8 @@ def _initialize(engine: Engine, record: ContainerRecord) -> None:
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)
     cleanup.remove_leftovers(engine, record)
-    started = engine.conmon.create(paths, _process(engine, record), place_conmon(engine, record))
+    process = _process(engine, record)._replace(held_descriptors=ports.descriptors)
+    started = engine.conmon.create(paths, process, place_conmon(engine, record))
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
     record.status = CREATED
@@ -170,7 +174,7 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
         )
     else:
         binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
-        resolution = _resolution(record)
+        resolution = connecting.resolution(record, _resolution(record))
         if not _is_isolated(record) or any(resolution):
             text = etcfiles.resolv_conf_text(
                 etcfiles.host_resolv_conf(), resolution, own_network=_has_own_network(record)
@@ -198,7 +202,11 @@ def _hosts(record: ContainerRecord) -> str:
     source = record.describe()
     extra = jsonutil.get_str_list(record.config, "hostsAdd", [], source=source)
     base = etcfiles.read_optional(etcfiles.HOSTS)
-    own = [("127.0.0.1", [_hostname(record), record.name])] if _has_own_network(record) else []
+    own: list[tuple[str, Sequence[str]]] = []
+    if connecting.has_network(record):
+        own = connecting.host_lines(record, _hostname(record))
+    elif _has_own_network(record):
+        own = [("127.0.0.1", [_hostname(record), record.name])]
     return etcfiles.hosts_text(base, extra, own)
 
 
@@ -259,8 +267,10 @@ def _user(record: ContainerRecord, specification: Mapping[str, object]) -> tuple
 
 
 def _joined_namespaces(engine: Engine, record: ContainerRecord) -> dict[str, str]:
-    """The namespaces of other containers that this one joins, by their OCI name."""
-    result: dict[str, str] = {}
+    """The namespaces that are there already, by their OCI name: its network, and those of containers that it
+    joins.
+    """
+    result: dict[str, str] = {"network": record.netns} if record.netns else {}
     for kind, key in NAMESPACE_KEYS.items():
         other_id = jsonutil.get_str(record.config, key, "", source=record.describe())
         if not other_id:

@@ -73,11 +73,12 @@ def drop(
     networks: str = NETWORKS,
     results: str = RESULTS,
     write: bool = True,
+    keep: Collection[str] = (),
 ) -> Outcome:
     """Free the addresses of these containers, none of which may run, and forget their cached results.
 
-    Leases of all other containers are left alone, whoever owns them. Without *write* nothing is changed
-    and no lock is taken; the outcome tells what would be removed.
+    Leases of all other containers are left alone, whoever owns them, and the cached results in *keep*
+    (paths). Without *write* nothing is changed and no lock is taken; the outcome tells what would be removed.
     """
     removed: list[str] = []
     errors: list[LibpodError] = []
@@ -86,7 +87,7 @@ def drop(
             with _collecting(errors):
                 removed += _drop_leases(networks, network, container_ids, write=write)
         with _collecting(errors):
-            removed += _drop_results(results, container_ids, write=write)
+            removed += _drop_results(results, container_ids, keep, write=write)
     return Outcome(removed, errors)
 
 
@@ -107,13 +108,14 @@ def _of_containers(networks: str, network: str, wanted: Collection[str]) -> list
     return [lease.path for lease in _leases_of(networks, network) if lease.container_id in wanted]
 
 
-def _drop_results(results: str, wanted: Collection[str], *, write: bool) -> list[str]:
+def _drop_results(results: str, wanted: Collection[str], keep: Collection[str], *, write: bool) -> list[str]:
     # Names of networks may have dashes, IDs have none.
     found = [
         os.path.join(results, name)
         for name in _names(results)
         if not set(wanted).isdisjoint(name.split("-")[1:-1])
     ]
+    found = [path for path in found if path not in keep]
     if write:
         for path in found:
             files.remove_file(path)

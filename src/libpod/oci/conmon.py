@@ -118,6 +118,8 @@ class Process(NamedTuple):
     """For exec: the file with the OCI process."""
     preserve_descriptors: int = 0
     """How many descriptors from 3 on the process inherits."""
+    held_descriptors: Sequence[int] = ()
+    """Descriptors that conmon keeps open while it runs: sockets that hold published ports."""
 
 
 class Started(NamedTuple):
@@ -156,7 +158,8 @@ class Conmon:
         OCIRuntimeError, or one of its kinds, with the runtime's own message; the caller then deletes what
         the runtime may have left.
         """
-        with _Conversation(self, files, self.command(files, what), place) as conversation:
+        command = self.command(files, what)
+        with _Conversation(self, files, command, place, held=what.held_descriptors) as conversation:
             pid = conversation.read_pid(runc.CREATE_TIMEOUT, f"create container {what.container_id}")
             return Started(pid, _read_pid(files.conmon_pid_file))
 
@@ -234,7 +237,9 @@ class _Conversation:
         place: Callable[[int], None],
         *,
         attach: bool = False,
+        held: Sequence[int] = (),
     ) -> None:
+        self._held = held
         self._conmon = conmon
         self._files = files
         self._command = command
@@ -264,7 +269,10 @@ class _Conversation:
             names["_OCI_ATTACHPIPE"] = str(attach_theirs)
         environment = {**self._conmon.environment, **names}
         self._child = process.spawn(
-            self._command, environment=environment, cwd=self._files.bundle, descriptors=theirs
+            self._command,
+            environment=environment,
+            cwd=self._files.bundle,
+            descriptors=[*theirs, *self._held],
         )
         for descriptor in theirs:
             self._close(descriptor)

@@ -211,8 +211,8 @@ def test_what_we_cannot_set_up_is_not_started_without_it(
         ("--uidmap", "0:100000:1000"),
         ("--security-opt", "label=type:x"),
         ("--security-opt", "apparmor=x"),
-        ("--network", "bridge"),
-        ("--publish", "80:80"),
+        ("--network", "nowhere"),
+        ("--network", "none", "--publish", "80:80"),
     ],
 )
 def test_what_is_not_supported_is_refused_and_leaves_nothing(store: Store, options: tuple[str, ...]) -> None:

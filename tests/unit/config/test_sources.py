@@ -55,6 +55,7 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "cni_config_dirs": ("/etc/cni/net.d",),
         "cni_plugin_dirs": ("/usr/libexec/cni", "/usr/lib/cni", "/opt/cni/bin"),
         "network_backend": "",
+        "default_network": "",
         "hooks_dir": ("/usr/share/containers/oci/hooks.d",),
         "hooks_dir_not_exist_fatal": False,
         "default_mounts_file": "",

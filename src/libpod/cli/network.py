@@ -1,0 +1,87 @@
+"""`libpod network ls` and `libpod network inspect`."""
+
+from __future__ import annotations
+
+from libpod.cli import codes, output, ps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Final
+
+    from libpod.cli.parser import Parser
+    from libpod.errors import LibpodError
+    from libpod.network.conflist import Networks
+
+HEADER: Final = ("NETWORK ID", "NAME", "DRIVER")
+
+
+def configure(parser: Parser) -> None:
+    """Add the verbs below this noun."""
+    verbs = parser.add_verbs(
+        (("ls", "List networks. The first is the default one, unless another is configured."),
+         ("inspect", "Show everything about networks."))
+    )  # fmt: skip
+    listed, inspected = verbs["ls"], verbs["inspect"]
+    listed.add_argument("-q", "--quiet", action="store_true", help="print names only")
+    listed.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
+    listed.add_format()
+    listed.runs(run_ls)
+    inspected.add_argument(
+        "names", metavar="NETWORK", nargs="+", help="a name, or the unique beginning of an ID"
+    )
+    inspected.add_format()
+    inspected.runs(run_inspect)
+
+
+def _networks(options: Namespace) -> Networks:
+    """The networks of the configuration that the global flags name; the store is not needed for them."""
+    from libpod.cli import options as global_options
+    from libpod.cli import stores
+    from libpod.config.runtime import RuntimeConfig
+    from libpod.network.conflist import Networks
+
+    config = RuntimeConfig.from_settings(stores.collect(options, create=False))
+    warn = output.warning if global_options.wants_warnings(options) else _silent
+    return Networks(config.cni_config_dirs, default_name=config.default_network, warn=warn)
+
+
+def _silent(_text: str) -> None:
+    return
+
+
+def run_ls(options: Namespace) -> int:
+    """Print the networks."""
+    from libpod.network import describe
+
+    found = _networks(options).all()
+    if options.format:
+        output.as_json([describe.describe(network) for network in found])
+    elif options.quiet:
+        output.data("\n".join(network.name for network in found))
+    else:
+        rows = (
+            (ps.short(network.id, whole=options.no_trunc), network.name, str(network.plugins[0]["type"]))
+            for network in found
+        )
+        output.data(output.table(HEADER, rows))
+    return codes.DONE
+
+
+def run_inspect(options: Namespace) -> int:
+    """Print a list with each network; those that are found, before the error for the first that is not."""
+    from libpod.errors import NoSuchNetwork
+    from libpod.network import describe
+
+    networks = _networks(options)
+    described: list[dict[str, object]] = []
+    failure: LibpodError | None = None
+    for name in options.names:
+        try:
+            described.append(describe.describe(networks.find(name)))
+        except NoSuchNetwork as error:
+            failure = failure or error
+    output.as_json(described)
+    if failure is not None:
+        raise failure
+    return codes.DONE

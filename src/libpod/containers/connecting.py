@@ -1,0 +1,242 @@
+"""The network of a container: its namespace, its interfaces and its ports, from start to end.
+
+The caller holds the container's lock. A container whose configuration has `createNetNS` gets a network
+namespace before it is created in the OCI runtime, and keeps it until it is cleaned up.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from libpod.containers import ports
+from libpod.containers.fields import Fields
+from libpod.errors import FileError, NotSupported
+from libpod.host import files, jsonutil
+from libpod.network import namespaces
+from libpod.network.cache import interface_order
+from libpod.network.hostports import HostPort, Reservation
+from libpod.network.results import addresses_in
+from libpod.network.setup import Join, Member
+from libpod.oci.etcfiles import NameResolution
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from libpod.containers.engine import Engine
+    from libpod.state.records import ContainerRecord
+
+BACKEND_FILE = "defaultNetworkBackend"
+"""In the graph root: which of its two kinds of networks Podman 4.3 and 5 use in this store."""
+NETAVARK = "netavark"
+CREATOR = "libpod"
+"""The first word of `CreateCommand` of the containers that we make."""
+HOST_NAME = "host.containers.internal"
+
+
+def has_network(record: ContainerRecord) -> bool:
+    """Whether a container has networks that are set up when it starts."""
+    return record.config.get("createNetNS") is True
+
+
+def joins(record: ContainerRecord) -> list[Join]:
+    """The networks of a container, in the order of their interfaces."""
+    found = []
+    for name, raw in record.network_options.items():
+        options = Fields(raw, f"{record.describe()}: network {name}")
+        found.append(
+            Join(
+                name,
+                options.text("interface_name"),
+                tuple(options.texts("static_ips")),
+                options.text("static_mac"),
+                tuple(options.texts("aliases")),
+            )
+        )
+    return sorted(found, key=lambda join: interface_order(join.interface))
+
+
+def _member(record: ContainerRecord, namespace: str) -> Member:
+    mappings = [
+        {
+            "hostPort": port.number,
+            "containerPort": inside,
+            "protocol": port.protocol,
+            **({"hostIP": port.address} if port.address else {}),
+        }
+        for port, inside in _published(record)
+    ]
+    return Member(record.id, record.name, namespace, joins(record), mappings)
+
+
+def _published(record: ContainerRecord) -> list[tuple[HostPort, int]]:
+    """Each single published port, and the port of the container that it leads to."""
+    return [
+        (HostPort(port.host_ip, port.host_port + step, name), port.container_port + step)
+        for port in ports.published(Fields(record.config, record.describe()))
+        for name in port.protocol.split(",")
+        for step in range(port.count)
+    ]
+
+
+# ---------------------------------------------------------------- whose network it is
+
+
+def require_ours(engine: Engine, record: ContainerRecord) -> None:
+    """Raise NotSupported for a container whose network Podman sets up with netavark.
+
+    Nobody would give back what was set up by one of them and is taken down by the other.
+    """
+    if not has_network(record):
+        return
+    mode = jsonutil.get_str(record.config, "networkMode", "", source=record.describe())
+    if mode.partition(":")[0] in ("slirp4netns", "pasta"):
+        raise NotSupported(
+            f"container {record.name} has a network of {mode}, which cannot be set up here",
+            hint=f"start it with `podman start {record.name}`",
+        )
+    if record.config.get("postConfigureNetNS") is True:
+        raise NotSupported(
+            f"container {record.name} has networks and mapped IDs, which cannot be set up together here",
+            hint=f"start it with `podman start {record.name}`",
+        )
+    if _backend(engine) == NETAVARK and not _is_ours(record):
+        raise _netavark_error(record, "start")
+
+
+def require_removable(engine: Engine, record: ContainerRecord) -> None:
+    """Raise NotSupported while something of netavark is set up for a container."""
+    path = record.netns
+    if not path or namespaces.is_ours(path) or engine.connector.remembered.of_containers([record.id]):
+        return
+    if namespaces.exists(path):
+        raise _netavark_error(record, "rm")
+
+
+def _netavark_error(record: ContainerRecord, verb: str) -> NotSupported:
+    return NotSupported(
+        f"container {record.name} has a network of Podman's netavark, which only Podman can work with",
+        hint=f"use `podman {verb} {record.name}`",
+    )
+
+
+def _is_ours(record: ContainerRecord) -> bool:
+    command = jsonutil.get_str_list(record.config, "CreateCommand", [], source=record.describe())
+    return bool(command) and os.path.basename(command[0]) == CREATOR
+
+
+def _backend(engine: Engine) -> str:
+    config = engine.config
+    if config.network_backend:
+        return config.network_backend
+    try:
+        return files.read_text(os.path.join(config.graph_root, BACKEND_FILE), limit=4096).strip()
+    except FileError as error:
+        if error.errno == errno.ENOENT:
+            return ""
+        raise
+
+
+# ---------------------------------------------------------------- up
+
+
+def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -> None:
+    """Take the host's ports and make the namespace; the path is in the record, which is not saved yet.
+
+    What an earlier start that was killed has left is taken down first. Raises NetworkError for a port that
+    is in use, and FileError.
+    """
+    if not has_network(record):
+        return
+    reservation.take([port for port, _inside in _published(record)], record.id)
+    path = namespaces.path_of(record.id)
+    if record.netns or namespaces.exists(path) or engine.connector.remembered.of_containers([record.id]):
+        record.netns = record.netns or path
+        disconnect(engine, record)
+    files.remove_file(path)
+    namespaces.make(path)
+    record.netns = path
+    if record.mounted:
+        # Mounting saves the record; here that was done before.
+        engine.state.save_container(record)
+
+
+def connect(engine: Engine, record: ContainerRecord) -> None:
+    """Join the networks. Raises what `libpod.network.setup.Connector.connect` raises."""
+    if not has_network(record):
+        return
+    assert record.netns is not None
+    try:
+        record.state["networkStatus"] = engine.connector.connect(_member(record, record.netns))
+    except BaseException:
+        # There is nothing in it any more.
+        namespaces.remove(record.netns)
+        record.netns = None
+        raise
+
+
+# ---------------------------------------------------------------- down
+
+
+def disconnect(engine: Engine, record: ContainerRecord) -> bool:
+    """Leave the networks and give the namespace up; False if there was nothing to do.
+
+    The record is not saved. What goes wrong in it is told as a warning: a container must be able to end.
+    """
+    path = record.netns
+    if not path and not engine.connector.remembered.of_containers([record.id]):
+        return False
+    require_removable(engine, record)
+    exists = path is not None and namespaces.exists(path)
+    engine.connector.disconnect(_member(record, path if exists and path else ""))
+    if path:
+        namespaces.remove(path)
+    record.netns = None
+    record.state.pop("networkStatus", None)
+    return True
+
+
+# ---------------------------------------------------------------- names
+
+
+def host_lines(record: ContainerRecord, hostname: str) -> list[tuple[str, Sequence[str]]]:
+    """The lines of /etc/hosts for a container with networks: the host, and the container itself."""
+    found: list[tuple[str, Sequence[str]]] = []
+    gateway = _gateway(record)
+    if gateway:
+        found.append((gateway, [HOST_NAME]))
+    for join in joins(record):
+        status = _status(record, join.network)
+        others = [alias for alias in join.aliases if alias not in (hostname, record.name, record.id[:12])]
+        names = list(dict.fromkeys([hostname, record.name, *others]))
+        found += [(address, names) for address in addresses_in(status)]
+    return found
+
+
+def _status(record: ContainerRecord, network: str) -> Mapping[str, object]:
+    results = jsonutil.get_object(record.state, "networkStatus", {}, source=record.describe())
+    return jsonutil.get_object(results, network, {}, source=record.describe())
+
+
+def _gateway(record: ContainerRecord) -> str:
+    """The first address by which the container reaches the host."""
+    for join in joins(record):
+        interfaces = _status(record, join.network).get("interfaces")
+        for interface in interfaces.values() if isinstance(interfaces, dict) else ():
+            for subnet in interface.get("subnets") or ():
+                if subnet.get("gateway"):
+                    return str(subnet["gateway"])
+    return ""
+
+
+def resolution(record: ContainerRecord, wanted: NameResolution) -> NameResolution:
+    """The name servers and search domains that the networks name, where none were asked for."""
+    servers, search = list(wanted.servers), list(wanted.search)
+    for join in joins(record):
+        status = Fields(_status(record, join.network), record.describe())
+        if not wanted.servers:
+            servers += status.texts("dns_server_ips")
+        if not wanted.search:
+            search += status.texts("dns_search_domains")
+    return NameResolution(tuple(dict.fromkeys(servers)), tuple(dict.fromkeys(search)), wanted.options)
