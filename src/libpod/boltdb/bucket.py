@@ -15,7 +15,7 @@ from libpod.boltdb.layout import (
 )
 from libpod.boltdb.nodes import Branch, Leaf, decode_node, encode_leaf
 from libpod.boltdb.tree import balance, collect_tree, write_tree
-from libpod.errors import InvalidArgument, NoSuchObject, ObjectExists
+from libpod.errors import DatabaseCorrupt, InvalidArgument, NoSuchObject, ObjectExists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,14 +175,18 @@ class Bucket:
         """Return the bucket *name*, made if there is none."""
         return self.bucket(name) or self.create_bucket(name)
 
-    def delete_bucket(self, name: bytes) -> None:
-        """Remove the bucket *name* with everything in it. Raises NoSuchObject when there is none."""
+    def delete_bucket(self, name: bytes, *, lose_pages: bool = False) -> None:
+        """Remove the bucket *name* with everything in it. Raises NoSuchObject when there is none.
+
+        Raises DatabaseCorrupt, and changes nothing, where not all of its pages can be told, unless
+        *lose_pages* is set: then nobody uses its pages any more, and nobody can.
+        """
         self._writable()
         bucket = self.bucket(name)
         if bucket is None:
             raise NoSuchObject(readable(name), f"no such bucket: {readable(name)}")
         leaf, index = self._find(name, change=True)
-        bucket._free()
+        bucket._free(lose_pages=lose_pages)
         del self._buckets[name]
         _remove(leaf, index)
 
@@ -199,11 +203,8 @@ class Bucket:
         ones. Keeps the memory of a transaction that changes many buckets small.
         """
         tx = self._writable()
-        waiting = [self]
-        for bucket in waiting:
-            waiting.extend(bucket._buckets.values())
         with tx.all_or_nothing():
-            for bucket in reversed(waiting):
+            for bucket in reversed(self._in_memory()):
                 bucket.write_changes()
 
     # Inside
@@ -324,11 +325,23 @@ class Bucket:
                 buckets.append(bucket._buckets.get(name) or bucket._open(name, value, bucket._root))
         return pages, buckets
 
-    def _free(self) -> None:
+    def _in_memory(self) -> list[Bucket]:
+        """This bucket and those in it that were opened."""
+        buckets: list[Bucket] = [self]
+        for bucket in buckets:
+            buckets.extend(bucket._buckets.values())
+        return buckets
+
+    def _free(self, *, lose_pages: bool) -> None:
         """Free every page of this bucket and of all buckets in it. Reads all of them before it changes
         anything.
         """
-        pages, buckets = self._collect()
+        try:
+            pages, buckets = self._collect()
+        except DatabaseCorrupt:
+            if not lose_pages:
+                raise
+            pages, buckets = {}, self._in_memory()
         tx = self._writable()
         with tx.all_or_nothing():
             for page, span in pages.items():

@@ -7,6 +7,15 @@ from libpod.host import jsonutil
 from libpod.state import boltdb_schema as schema
 from libpod.state import records
 from libpod.state.boltdb_dump import dump
+from libpod.state.boltdb_values import (
+    config_without_networks,
+    decode_netns,
+    decode_pod,
+    decode_volume,
+    put_changed,
+    put_config,
+    put_or_delete,
+)
 from libpod.state.identity import DatabaseConfig
 from libpod.state.protocol import Problem
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord, ContainerRecord
@@ -179,19 +188,27 @@ class BoltTables(Tables):
         home = self._top(schema.HOMES[kind][0])
         if home is None or home.bucket(key) is None:
             return False
-        home.delete_bucket(key)
+        home.delete_bucket(key, lose_pages=True)
         return True
 
     def _forget_dependent(self, key: bytes) -> None:
         """Take a container out of everything that refers to it, without reading its configuration."""
         for kind, name in ((CONTAINER, schema.DEPENDENCIES), (POD, schema.MEMBERS), (VOLUME, schema.USERS)):
             for other in list(self._objects(kind)):
-                bucket = self._nested(kind, other, name) if other != key else None
-                if bucket is not None:
-                    bucket.delete(key)
+                if other != key:
+                    self._forget_in(kind, other, name, key)
         for session, owner in list(self._items(schema.EXEC)):
             if owner == key:
                 self._delete(schema.EXEC, session)
+
+    def _forget_in(self, kind: str, owner: bytes, name: bytes, key: bytes) -> None:
+        try:
+            bucket = self._nested(kind, owner, name)
+            if bucket is not None:
+                bucket.delete(key)
+        except DatabaseCorrupt:
+            # The owner is damaged, and what it refers to goes with it.
+            return
 
     def stored_configs(self) -> Iterator[bytes]:
         for kind in (CONTAINER, POD, VOLUME):
@@ -270,7 +287,7 @@ class BoltTables(Tables):
             identifier,
             values.get(schema.CONFIG),
             values.get(schema.STATE),
-            netns=_decode_netns(identifier, values.get(schema.NETNS)),
+            netns=decode_netns(identifier, values.get(schema.NETNS)),
             networks=self._networks(identifier) if schema.NETWORKS in values else None,
             parts=parts,
         )
@@ -287,7 +304,7 @@ class BoltTables(Tables):
         bucket = self._object(CONTAINER, record.id.encode())
         if bucket is not None:
             record.set_stored_state(
-                bucket.get(schema.STATE), _decode_netns(record.id, bucket.get(schema.NETNS))
+                bucket.get(schema.STATE), decode_netns(record.id, bucket.get(schema.NETNS))
             )
         return bucket is not None
 
@@ -296,11 +313,11 @@ class BoltTables(Tables):
         record.netns_apart = True
         self._register(record, schema.ALL_CONTAINERS)
         bucket = self._make_top(schema.CONTAINERS).create_bucket(key)
-        bucket.put(schema.CONFIG, _config_without_networks(record))
+        bucket.put(schema.CONFIG, config_without_networks(record))
         bucket.put(schema.STATE, record.state_bytes_apart())
         bucket.create_bucket(schema.DEPENDENCIES)
-        _put_or_delete(bucket, schema.NETNS, record.netns)
-        _put_or_delete(bucket, schema.POD_ID, record.pod)
+        put_or_delete(bucket, schema.NETNS, record.netns)
+        put_or_delete(bucket, schema.POD_ID, record.pod)
         self._insert_namespace(bucket, key, record.namespace)
         networks = {network: jsonutil.dumps(options) for network, options in record.network_options.items()}
         if networks:
@@ -331,10 +348,10 @@ class BoltTables(Tables):
         bucket = self._object(CONTAINER, record.id.encode())
         if bucket is None:
             return False
-        changed = _put_config(bucket, record)
+        changed = put_config(bucket, record)
         if record.state_loaded:
-            changed |= _put_changed(bucket, schema.STATE, record.state_bytes_apart())
-            changed |= _put_or_delete(bucket, schema.NETNS, record.netns if record.netns_apart else None)
+            changed |= put_changed(bucket, schema.STATE, record.state_bytes_apart())
+            changed |= put_or_delete(bucket, schema.NETNS, record.netns if record.netns_apart else None)
         if changed:
             bucket.flush()
         return True
@@ -366,15 +383,27 @@ class BoltTables(Tables):
         return None if pod is None else printable(pod)
 
     def dependents(self, container_id: str) -> list[str]:
-        return self._nested_keys(CONTAINER, container_id, schema.DEPENDENCIES)
+        return self._users(
+            CONTAINER, container_id, schema.DEPENDENCIES, lambda other: container_id in other.dependencies
+        )
+
+    def _users(
+        self, kind: str, identifier: str, nested: bytes, uses: Callable[[ContainerRecord], bool]
+    ) -> list[str]:
+        """The containers that an object has noted as its users; where it is damaged, those that say so."""
+        try:
+            return self._nested_keys(kind, identifier, nested)
+        except DatabaseCorrupt:
+            others = list(self.containers())
+            return sorted(other.id for other in others if isinstance(other, ContainerRecord) and uses(other))
 
     # ------------------------------------------------------------ pods
 
     def pods(self) -> Iterator[PodRecord | BrokenRecord]:
-        yield from self._read_all(POD, self._objects(POD), _decode_pod)
+        yield from self._read_all(POD, self._objects(POD), decode_pod)
 
     def read_pod(self, identifier: str) -> PodRecord | BrokenRecord | None:
-        return self._read_one(POD, identifier, _decode_pod)
+        return self._read_one(POD, identifier, decode_pod)
 
     def reload_pod(self, record: PodRecord) -> bool:
         bucket = self._object(POD, record.id.encode())
@@ -400,12 +429,12 @@ class BoltTables(Tables):
         self.purge(POD, identifier)
 
     def pod_members(self, pod_id: str) -> list[str]:
-        return self._nested_keys(POD, pod_id, schema.MEMBERS)
+        return self._users(POD, pod_id, schema.MEMBERS, lambda other: other.pod == pod_id)
 
     # ------------------------------------------------------------ volumes
 
     def volumes(self) -> Iterator[VolumeRecord | BrokenRecord]:
-        yield from self._read_all(VOLUME, self._objects(VOLUME), _decode_volume)
+        yield from self._read_all(VOLUME, self._objects(VOLUME), decode_volume)
 
     def has_volume(self, name: str) -> bool:
         return self._object(VOLUME, name.encode()) is not None
@@ -414,7 +443,7 @@ class BoltTables(Tables):
         yield from map(printable, self._objects(VOLUME))
 
     def read_volume(self, name: str) -> VolumeRecord | BrokenRecord | None:
-        return self._read_one(VOLUME, name, _decode_volume)
+        return self._read_one(VOLUME, name, decode_volume)
 
     def reload_volume(self, record: VolumeRecord) -> bool:
         bucket = self._object(VOLUME, record.id.encode())
@@ -445,17 +474,17 @@ class BoltTables(Tables):
         return self._drop_bucket(VOLUME, key) | self._delete(schema.ALL_VOLUMES, key)
 
     def volume_users(self, name: str) -> list[str]:
+        users = self._users(VOLUME, name, schema.USERS, lambda other: name in other.named_volumes)
         # Podman 4.3 leaves the entries of containers that it has removed, and passes over them, too.
-        users = self._nested_keys(VOLUME, name, schema.USERS)
         return [user for user in users if self._object(CONTAINER, user.encode()) is not None]
 
     def _put_object(self, kind: str, record: Record, *, has_state: bool) -> bool:
         bucket = self._object(kind, record.id.encode())
         if bucket is None:
             return False
-        changed = _put_config(bucket, record)
+        changed = put_config(bucket, record)
         if has_state:
-            changed |= _put_changed(bucket, schema.STATE, record.state_bytes())
+            changed |= put_changed(bucket, schema.STATE, record.state_bytes())
         if changed:
             bucket.flush()
         return True
@@ -553,41 +582,3 @@ class BoltTables(Tables):
     def dump(self) -> Iterator[dict[str, object]]:
         for name, bucket in self._transaction.buckets():
             yield from dump(bucket, [printable(name)])
-
-
-# ---------------------------------------------------------------- values
-
-
-def _decode_pod(identifier: str, values: Values) -> PodRecord:
-    return records.decode_pod(identifier, values.get(schema.CONFIG), values.get(schema.STATE))
-
-
-def _decode_volume(name: str, values: Values) -> VolumeRecord:
-    return records.decode_volume(name, values.get(schema.CONFIG), values.get(schema.STATE))
-
-
-def _decode_netns(identifier: str, value: bytes | None) -> str | None:
-    return None if value is None else decode_text(value, f"{CONTAINER} {identifier}: netns")
-
-
-def _config_without_networks(record: ContainerRecord) -> bytes:
-    """The configuration as Podman stores it in this database: the networks have a bucket of their own."""
-    if "newNetworks" not in record.config:
-        return record.config_bytes()
-    return jsonutil.dumps({key: value for key, value in record.config.items() if key != "newNetworks"})
-
-
-def _put_config(bucket: Bucket, record: Record) -> bool:
-    return record.config_changed and _put_changed(bucket, schema.CONFIG, record.config_bytes())
-
-
-def _put_changed(bucket: Bucket, key: bytes, value: bytes) -> bool:
-    """Write a value if it is not what is stored; whether it was written."""
-    if bucket.get(key) == value:
-        return False
-    bucket.put(key, value)
-    return True
-
-
-def _put_or_delete(bucket: Bucket, key: bytes, value: str | None) -> bool:
-    return _put_changed(bucket, key, value.encode()) if value else bucket.delete(key)

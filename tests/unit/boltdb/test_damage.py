@@ -347,6 +347,16 @@ class TestDamageInOneBucket:
             assert len(list(require(tx.bucket(b"ctr")))) == 24
 
 
+    def test_it_is_deleted_where_its_pages_may_be_lost(self, broken: Path) -> None:
+        with Database.open(broken) as db, db.update() as tx:
+            ctr = require(tx.bucket(b"ctr"))
+            ctr.delete_bucket(b"%064d" % 7, lose_pages=True)
+            ctr.create_bucket(b"%064d" % 7).put(b"k", b"v")
+        with Database.open(broken, read_only=True) as db, db.view() as tx:
+            assert len(list(require(tx.bucket(b"ctr")))) == 25
+            assert all(problem.harmless for problem in tx.check())
+
+
 def test_used_page_in_the_free_list_is_never_overwritten_unseen(path: Path) -> None:
     """Reading it in a write transaction tells: it could be given out at any time."""
     with Database.open(path, read_only=True) as db, db.view() as tx:

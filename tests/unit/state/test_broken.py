@@ -394,15 +394,37 @@ def test_damaged_page_of_one_container(kind: str, tmp_path: Path) -> None:
     if kind == state.BOLTDB:
         counts = store.refresh()
         assert (counts.containers, len(counts.broken)) == (2, 1)
-        # Which pages it had cannot be read any more, so they cannot be given back either.
-        with pytest.raises(DatabaseCorrupt, match=store.path):
-            store.remove_broken("container", VICTIM)
-        assert len(split(store.all_containers())[0]) == 2
+        # Which pages it had cannot be read any more, so nobody uses them ever again.
+        store.remove_broken("container", VICTIM)
+        assert split(store.all_containers()) == (sound, [])
+        assert not store.has_container(VICTIM)
+        assert [problem for problem in store.check() if not problem.harmless] == []
+        store.add_container(running_container(2))
+        assert len(split(store.all_containers())[0]) == 3
     else:
         # SQLite commits no transaction that has met damage.
         with pytest.raises(DatabaseCorrupt, match="malformed"):
             store.refresh()
         assert store.container(identifier(1)).status == records.RUNNING
+    store.close()
+
+
+def test_who_needs_a_container_on_a_damaged_page(tmp_path: Path) -> None:
+    """Its own list of them is lost; they still say themselves whom they need."""
+    store = samples.open_state(state.BOLTDB, tmp_path)
+    store.add_container(running_container(2, mark="MARK-2", filler="x" * 20000))
+    store.add_container(container(3, Dependencies=[identifier(2)]))
+    store.add_container(container(4))
+    store.close()
+    start = page_of(store.path, f'"id":"{VICTIM}"'.encode()) // 4096 * 4096
+    with open(store.path, "r+b") as file:
+        file.seek(start)
+        file.write(b"\xee" * 16)
+    store = samples.open_state(state.BOLTDB, tmp_path)
+    with pytest.raises(DependencyExists, match=identifier(3)):
+        store.remove_broken("container", VICTIM)
+    store.remove_broken("container", VICTIM, force=True)
+    assert split(store.all_containers()) == ([identifier(3), identifier(4)], [])
     store.close()
 
 
