@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from typing import NamedTuple
 
 from libpod.boot import removal
@@ -40,15 +41,36 @@ def backup_path(database: str, boot_id: str | None) -> str:
     return f"{database}{_BACKUP_MARK}{(boot_id or 'unknown')[:8]}"
 
 
-def superfluous_backups(database: str, newest: str) -> list[str]:
-    """The copies that are too many when *newest* is there, the oldest first."""
+def backups(database: str) -> list[str]:
+    """The copies that are there, the oldest first."""
     directory, name = os.path.split(database)
     mark = name + _BACKUP_MARK
-    found = [
-        os.path.join(directory, entry) for entry in files.list_directory(directory) if entry.startswith(mark)
-    ]
-    older = sorted((path for path in found if path != newest), key=_changed)
-    return older[: len(older) + 1 - BACKUPS_KEPT]
+    found = (os.path.join(directory, entry) for entry in files.list_directory(directory))
+    return sorted((path for path in found if os.path.basename(path).startswith(mark)), key=_changed)
+
+
+def superfluous_backups(database: str, newest: str, sound: str | None) -> list[str]:
+    """The copies that are too many when *newest* is there, the oldest first.
+
+    *sound* is the last copy in which every object could be read: that one is kept, however old it is.
+    """
+    older = [path for path in backups(database) if path != newest]
+    return [path for path in older[: len(older) + 1 - BACKUPS_KEPT] if path != sound]
+
+
+def damage_hint(database: str) -> str | None:
+    """What to do about a damaged database; None where no copy of it is there."""
+    try:
+        found = backups(database) if database else []
+    except FileError:
+        found = []
+    if not found:
+        return None
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(_changed(found[-1])))
+    return (
+        f"put back the copy of {when}, {found[-1]}, when `libpod db check` finds no problem in it; "
+        "move the damaged file away, do not remove it"
+    )
 
 
 def _changed(path: str) -> float:

@@ -13,7 +13,7 @@ In the runtime directory (lost at a reboot where it is on a tmpfs)::
 Beside the database (survives a reboot)::
 
     boot-record.json      0600  the last finished refresh: boot ID, machine ID, runtime directory, run root,
-                                database, session, PID namespace
+                                database, session, PID namespace, the last sound copy of the database
 
 This module is loaded by every start: it imports nothing that costs time.
 """
@@ -109,7 +109,9 @@ def _read(path: str) -> tuple[bytes, float] | None:
 class BootRecord:
     """What the last finished refresh wrote beside the database. None: it could not be told then."""
 
-    __slots__ = ("boot_id", "database", "machine_id", "pid_namespace", "run_root", "session", "tmp_dir")
+    __slots__ = (
+        "boot_id", "database", "machine_id", "pid_namespace", "run_root", "session", "sound_copy", "tmp_dir",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -121,6 +123,7 @@ class BootRecord:
         database: str,
         session: str | None = None,
         pid_namespace: int | None = None,
+        sound_copy: str | None = None,
     ) -> None:
         self.boot_id = boot_id
         self.machine_id = machine_id
@@ -129,6 +132,8 @@ class BootRecord:
         self.database = database
         self.session = session
         self.pid_namespace = pid_namespace
+        self.sound_copy = sound_copy
+        """The last copy of the database in which every object could be read."""
 
     def as_dict(self) -> dict[str, object]:
         """What the file holds."""
@@ -177,6 +182,7 @@ def _decode_record(value: dict[str, object], path: str) -> BootRecord:
         database=_text(value, "database", path),
         session=_optional_text(value, "session", path),
         pid_namespace=namespace,
+        sound_copy=_optional_text(value, "sound_copy", path),
     )
 
 

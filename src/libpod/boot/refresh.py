@@ -36,7 +36,15 @@ from libpod.boot.pods import PodCgroups
 from libpod.boot.remains import Remains
 from libpod.boot.removal import Removal
 from libpod.boot.report import Report
-from libpod.errors import DecodeError, FileError, InternalError, InvalidState, LockError, LockTimeout
+from libpod.errors import (
+    DatabaseCorrupt,
+    DecodeError,
+    FileError,
+    InternalError,
+    InvalidState,
+    LockError,
+    LockTimeout,
+)
 from libpod.host import files, proc
 from libpod.locks.boot import BootLock
 from libpod.state import reset
@@ -76,6 +84,20 @@ def run(
     if config.database_kind == "memory":
         return reports.nothing_to_do("a store in memory has nothing from before", dry_run=dry_run)
     tmp_dir = survey.known_tmp_dir(config)
+    try:
+        return _run(config, tmp_dir, dry_run, on_wait, progress)
+    except DatabaseCorrupt as error:
+        error.hint = database.damage_hint(error.path or "") or error.hint
+        raise
+
+
+def _run(
+    config: RuntimeConfig,
+    tmp_dir: str,
+    dry_run: bool,  # noqa: FBT001
+    on_wait: Callable[[str], None] | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> Report:
     for _ in range(_ATTEMPTS):
         report = Report(dry_run=dry_run, progress=progress)
         with contextlib.ExitStack() as stack:
@@ -109,6 +131,7 @@ class _Run:
         self.on_wait = on_wait
         self.tmp_dir = found.config.tmp_dir
         self.write = not report.dry_run
+        self.sound_copy = None if found.record is None else found.record.sound_copy
         self._note_lock(lock)
 
     def _note_lock(self, lock: BootLock) -> None:
@@ -163,8 +186,7 @@ class _Run:
             with self.report.phase("pods"):
                 pods = self._prepare_pods()
             with self.report.phase("state"):
-                self._back_up()
-                concerned = self._reset_state(pods, remains, directories)
+                concerned = self._change_database(pods, remains, directories)
         else:
             self._make_database()
         with self.report.phase("containers"):
@@ -221,6 +243,26 @@ class _Run:
             store.close()
         return found
 
+    def _change_database(
+        self, pods: PodCgroups, remains: Remains, directories: Directories
+    ) -> list[ContainerFiles]:
+        """Reset everything, with a copy of the database as it was before."""
+        target = database.backup_path(self.found.database.path, self.facts.boot_id)
+        self.report.backup = target
+        # One that an attempt of this boot made before it died stays: the database may have changed since.
+        is_new = not (self.facts.pending and os.path.exists(target))
+        if is_new:
+            self._back_up(target)
+        try:
+            concerned = self._reset_state(pods, remains, directories)
+        except DatabaseCorrupt:
+            if is_new and self.write:
+                # It is as damaged as the database; the copies of earlier boots are worth more.
+                files.remove_file(target)
+            raise
+        self._remove_old_copies(target)
+        return concerned
+
     def _reset_state(
         self, pods: PodCgroups, remains: Remains, directories: Directories
     ) -> list[ContainerFiles]:
@@ -255,19 +297,17 @@ class _Run:
             finally:
                 store.close()
 
-    def _back_up(self) -> None:
+    def _back_up(self, target: str) -> None:
         """Copy the database as it is before this boot's refresh."""
-        path = self.found.database.path
-        target = database.backup_path(path, self.facts.boot_id)
-        self.report.backup = target
-        superfluous = database.superfluous_backups(path, target)
-        if self.facts.pending and os.path.exists(target):
-            # An attempt of this boot made it before it died: the database may have changed since.
-            return
         if self.write:
             self._copy_database(target)
-        self.report.did(f"copy {path} to {target}")
-        for old in superfluous:
+        self.report.did(f"copy {self.found.database.path} to {target}")
+
+    def _remove_old_copies(self, newest: str) -> None:
+        """Now that everything could be read and written, or what could not is quarantined."""
+        if not self.report.degraded:
+            self.sound_copy = newest
+        for old in database.superfluous_backups(self.found.database.path, newest, self.sound_copy):
             if self.write:
                 files.remove_file(old)
             self.report.did(f"remove {old}")
@@ -509,6 +549,7 @@ class _Run:
             database=self.found.database.path,
             session=self.facts.session,
             pid_namespace=marker.pid_namespace(),
+            sound_copy=self.sound_copy,
         )
 
     @property

@@ -346,7 +346,6 @@ class TestDamageInOneBucket:
         with Database.open(broken, read_only=True) as db, db.view() as tx:
             assert len(list(require(tx.bucket(b"ctr")))) == 24
 
-
     def test_it_is_deleted_where_its_pages_may_be_lost(self, broken: Path) -> None:
         with Database.open(broken) as db, db.update() as tx:
             ctr = require(tx.bucket(b"ctr"))

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from libpod import failpoints
+from libpod import boltdb, failpoints
 from libpod.boot import marker
-from libpod.errors import DatabaseMismatch, FileError, LockTimeout
+from libpod.errors import DatabaseCorrupt, DatabaseMismatch, FileError, LockTimeout
 from libpod.locks.boot import BootLock
 from tests.unit.boot.conftest import RUNNING, STARTED, identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from libpod.state.records import ContainerRecord
     from tests.unit.boot.conftest import Store
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def break_container(store: Store, number: int) -> None:
+    """Make the stored state of a container unreadable."""
+    write_state(store, number, b'{"state": 3, "conf')
+
+
+def repair_container(store: Store, number: int, record: ContainerRecord) -> None:
+    """Store the state again that it had."""
+    write_state(store, number, json.dumps(record.state).encode())
+
+
+def write_state(store: Store, number: int, data: bytes) -> None:
+    if store.kind == "sqlite":
+        with contextlib.closing(sqlite3.connect(store.database)) as connection, connection:
+            connection.execute(
+                "UPDATE ContainerState SET JSON = ? WHERE ID = ?", (data.decode(), identifier(number))
+            )
+        return
+    with boltdb.Database.open(str(store.database)) as database, database.update() as transaction:
+        home = transaction.bucket(b"ctr")
+        bucket = None if home is None else home.bucket(identifier(number).encode())
+        assert bucket is not None
+        bucket.put(b"state", data)
 
 
 class TestState:
@@ -89,6 +116,46 @@ class TestState:
             os.utime(kept[-1], (number, number))
             store.reboot()
         assert [path.exists() for path in kept] == [False, False, True, True]
+
+    def test_damaged_database_costs_no_copy(self, store: Store) -> None:
+        """However often it is tried, the copies of before stay, the hint names the last, and it helps."""
+        copy = Path(str(store.refresh().backup))
+        sound = store.database.read_bytes()
+        content = bytearray(sound)
+        for page in range(4096 * 2, len(content), 4096):
+            content[page : page + 16] = b"\xee" * 16
+        store.database.write_bytes(content)
+        for _ in range(4):
+            store.reboot()
+            with pytest.raises(DatabaseCorrupt, match=str(store.database)) as caught:
+                store.refresh()
+            assert str(copy) in str(caught.value.hint)
+            assert store.database.read_bytes() == content
+            assert not (store.tmp / "alive").exists()
+            assert [path.name for path in store.database.parent.glob("*.boot-*")] == [copy.name]
+        shutil.copy(copy, store.database)
+        assert store.refresh()["decision"] == "refresh"
+
+    def test_last_sound_copy_is_kept(self, store: Store) -> None:
+        """While an object is broken, the last copy in which it was whole stays, however old it gets."""
+        sound = Path(str(store.refresh().backup))
+        os.utime(sound, (1, 1))
+        whole = store.stored(0)
+        break_container(store, 0)
+        copies = []
+        for number in range(2, 6):
+            store.reboot()
+            report = store.refresh()
+            assert report.degraded
+            copies.append(Path(str(report.backup)))
+            os.utime(copies[-1], (number, number))
+            assert sound.exists()
+        assert [path.exists() for path in copies] == [False, False, True, True]
+        repair_container(store, 0, whole)
+        for number in range(6, 8):
+            store.reboot()
+            os.utime(str(store.refresh().backup), (number, number))
+        assert not sound.exists()
 
 
 class TestFiles:
