@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +69,59 @@ def test_broken_container_can_be_removed(populated: Store, part: str) -> None:
     assert identifier not in populated.podman("ps", "-aq", "--no-trunc", "--external").stdout
     populated.create("exited")
     assert populated.libpod("db", "check").status == 0
+
+
+def test_container_on_a_damaged_page(make_store: MakeStore) -> None:
+    """Only what was on that page is lost: the container is quarantined, and can be removed."""
+    store = make_store(populated=True)
+    identifier, stored = database.named(store.database, "container", "exited")
+    content = bytearray(store.database.read_bytes())
+    page = content.index(f'"id":"{identifier}"'.encode()) // 4096 * 4096
+    while content[page : page + 8] != (page // 4096).to_bytes(8, "little"):
+        page -= 4096  # an overflow page: the head is before it
+    content[page : page + 16] = b"\xee" * 16
+    store.database.write_bytes(content)
+    report = store.refresh(status=1)
+    assert [entry["name"] for entry in report["containers"]["quarantined"]] == ["exited"]
+    store.podman("start", "paused")
+    store.libpod("rm", "--force", "exited")
+    assert "exited" not in store.states()
+    assert identifier not in store.podman("ps", "-aq", "--no-trunc", "--external").stdout
+    assert store.libpod("db", "check").status == 0
+    store.create("exited")
+    store.podman("start", "running")
+    numbers = database.lock_numbers(store.database)
+    assert len(set(numbers.values())) == len(numbers)
+    assert stored.name == "exited"
+
+
+def test_damaged_page_of_sqlite(make_store: MakeStore) -> None:
+    """SQLite commits nothing once it has met damage: the refresh is refused, and the way out is named."""
+    store = make_store(PODMAN_5, populated=True)
+    copy = store.refresh()["database"]["backup"]
+    store.reboot()
+    content = store.database.read_bytes()
+    damaged = bytearray(content)
+    with contextlib.closing(sqlite3.connect(store.database)) as connection:
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'ContainerState'"
+        ).fetchone()
+    damaged[(root - 1) * 4096 : root * 4096] = b"\xee" * 4096
+    store.database.write_bytes(damaged)
+    for _ in range(3):
+        result = store.libpod("refresh", check=False)
+        assert result.status == 125, result
+        assert "malformed" in result.stderr
+        assert "hint: put back the copy of 20" in result.stderr
+        assert copy in result.stderr
+        assert store.database.read_bytes() == damaged
+        assert not store.alive.exists()
+        store.reboot()
+    assert store.libpod("db", "check", check=False).status == 1
+    assert store.libpod("db", "check", copy).status == 0
+    store.machine.run(["cp", copy, f"{store.root}/db.sql"])
+    assert store.refresh()["containers"]["quarantined"] == []
+    store.podman("start", "running")
 
 
 def test_broken_container_that_lives_is_not_removed(make_store: MakeStore) -> None:
