@@ -32,7 +32,7 @@ from libpod.errors import (
     NoSuchContainer,
     RuntimeStopped,
 )
-from libpod.host import files, tree
+from libpod.host import files, mounts, tree
 from libpod.storage import batch, idmaps, objects, records
 from libpod.storage.base import DIRECTORY_MODE
 from libpod.storage.idmaps import NO_MAPS
@@ -225,6 +225,10 @@ class Store(ImageStore):
             records.set_incomplete(record, incomplete=True)
 
     def _remove_directories(self, container_id: str) -> None:
+        shared_memory = os.path.join(self.container_directory(container_id), "shm")
+        if mounts.is_mount_point(shared_memory):
+            # The engine's, which may not know of it any more: a record was broken, or a removal died.
+            mounts.unmount_if_mounted(shared_memory)
         for path in (self.container_directory(container_id), self.container_run_directory(container_id)):
             tree.remove(os.path.dirname(path))
 
