@@ -13,7 +13,7 @@ from libpod.boot.removal import Candidate
 from libpod.errors import DecodeError, FileError, InvalidState, LockError
 from libpod.host import files, jsonutil
 from libpod.state import reset
-from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord, VolumeRecord
+from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Reset:
 
     def _containers(self) -> list[ContainerFiles]:
         counts, found = self._report.containers, []
-        for record in self._tables.containers():
+        for record in self._tables.containers(Parts(linux=False)):
             counts.total += 1
             if isinstance(record, BrokenRecord):
                 self._quarantine(counts, record)

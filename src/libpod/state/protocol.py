@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from libpod.state.records import EVERYTHING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from libpod.state.identity import DatabaseConfig
-    from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord, VolumeRecord
+    from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
 
 
 class Problem(NamedTuple):
@@ -55,7 +57,7 @@ class StateTransaction(Protocol):
     def stored_configs(self) -> Iterator[bytes]:
         """The stored configurations of all containers, pods and volumes, unread."""
 
-    def containers(self) -> Iterator[ContainerRecord | BrokenRecord]:
+    def containers(self, parts: Parts = EVERYTHING) -> Iterator[ContainerRecord | BrokenRecord]:
         """Every container, in no particular order. A broken one does not keep the others away."""
 
     def pods(self) -> Iterator[PodRecord | BrokenRecord]:

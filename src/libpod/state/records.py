@@ -463,7 +463,7 @@ def decode_container(
 
     Raises DecodeError, with the reason, where they are not what such texts must be.
     """
-    decoded = _decode_config(CONTAINER, identifier, "id", config, texts.CONTAINER_CONFIG_TYPES)
+    decoded = _decode_container_config(identifier, config, parts)
     record = ContainerRecord(identifier, decoded, raw_config=config)
     # Read now what is read in every case, so that a wrong value shows here and not somewhere later.
     record.dependencies, record.named_volumes  # noqa: B018
@@ -477,6 +477,17 @@ def decode_container(
     if parts.state:
         record.set_stored_state(state, netns)
     return record
+
+
+def _decode_container_config(identifier: str, raw: bytes | None, parts: Parts) -> dict[str, object]:
+    types = texts.CONTAINER_CONFIG_TYPES
+    if raw is not None and not parts.linux:
+        try:
+            return _decode_config(CONTAINER, identifier, "id", texts.without_filters(raw), types)
+        except DecodeError:
+            # The place of the error is to be that in the whole text.
+            pass
+    return _decode_config(CONTAINER, identifier, "id", raw, types)
 
 
 def decode_pod(identifier: str, config: bytes | None, state: bytes | None) -> PodRecord:

@@ -87,3 +87,51 @@ def test_null_stands_for_nothing() -> None:
     assert set(texts.decode_part("container", "x", "state", raw, texts.CONTAINER_STATE_TYPES).values()) == {
         None
     }
+
+
+FILTERS = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["a"] * 20, "action": "SCMP_ACT_ALLOW"}]}
+
+
+class TestWithoutFilters:
+    @pytest.fixture(autouse=True)
+    def nothing_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(texts, "_known_filters", [])
+
+    def config(self, filters: object = FILTERS, **more: object) -> bytes:
+        spec = {"linux": {"resources": {"pids": {"limit": 1}}, "seccomp": filters, "maskedPaths": ["/x"]}}
+        return json.dumps({"spec": spec, **more}, separators=(",", ":")).encode()
+
+    def test_the_first_is_whole_and_the_next_is_short(self) -> None:
+        assert texts.without_filters(self.config()) == self.config()
+        short = texts.without_filters(self.config(name="other"))
+        assert json.loads(short) == json.loads(self.config({}, name="other"))
+
+    def test_others_are_whole(self) -> None:
+        texts.without_filters(self.config())
+        other = self.config({**FILTERS, "defaultAction": "SCMP_ACT_KILL"})
+        assert texts.without_filters(other) == other
+        assert texts.without_filters(b'{"a":1}') == b'{"a":1}'
+
+    def test_what_is_remembered_has_an_end(self) -> None:
+        for number in range(20):
+            texts.without_filters(self.config({"number": number}))
+        last = self.config({"number": 19})
+        assert texts.without_filters(last) == last
+
+    @pytest.mark.parametrize(
+        "value", ['"seccomp":{"defaultAction":1}', '\\"seccomp":{', "seccomp:{}", 'x"seccomp":{}']
+    )
+    def test_the_same_inside_a_text(self, value: str) -> None:
+        """Whatever a label says, it says it afterwards."""
+        raw = self.config({"defaultAction": 1}, labels={"x": value})
+        texts.without_filters(raw)
+        found = json.loads(texts.without_filters(raw))
+        assert found["labels"] == {"x": value}
+
+    @pytest.mark.parametrize(
+        "end", [b"", b"}", b'"seccomp":{"a":NaN}', b'"seccomp":{"a"', b'"seccomp":{\xff']
+    )
+    def test_what_is_no_json_is_left_to_the_decoder(self, end: bytes) -> None:
+        raw = b'{"spec":{' + end
+        for _ in range(2):
+            assert texts.without_filters(raw) == raw
