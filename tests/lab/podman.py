@@ -165,7 +165,7 @@ class Store:
         """Return the numbers of the locks that are taken."""
         if self.lock_type == "file":
             return {int(path.name) for path in self.path(f"{self.tmp_dir}/locks").iterdir()}
-        return set(_shared_locks(self.path("/dev/shm/libpod_lock").read_bytes()))
+        return set(shared_locks(self.path("/dev/shm/libpod_lock").read_bytes()))
 
     # Our program.
 
@@ -229,7 +229,7 @@ class Store:
         return text.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def _shared_locks(segment: bytes) -> Iterator[int]:
+def shared_locks(segment: bytes) -> Iterator[int]:
     """Yield the numbers of the taken locks in Podman's shared memory.
 
     Its layout on x86-64 (shm_lock.h): a head of 56 bytes with the number of groups at 48, then groups of 1288
