@@ -95,7 +95,16 @@ class Runtime:
         """
         if self._state is not None:
             return
-        from libpod.boot import decide, survey
+        from libpod.boot import opening
+
+        self._require_running()
+        # Most verbs find the refresh done: to import it would take longer than many of them.
+        if not opening.is_refreshed(self._config, on_wait=self._on_wait):
+            self._refresh_to_open()
+        self._state, self._config = opening.open_for_use(self._config, on_wait=self._on_wait)
+
+    def _refresh_to_open(self) -> None:
+        from libpod.boot import decide
 
         report = self.refresh()
         outcome, reason, hint = report.decision[:3]
@@ -104,7 +113,6 @@ class Runtime:
         for warning in report.warnings:
             self._warn(warning)
         self._opening = report
-        self._state, self._config = survey.open_for_use(self._config, on_wait=self._on_wait)
 
     def shutdown(self, *, force: bool = False) -> None:
         """Close the store. With *force* every running container is stopped first, within ten seconds each.

@@ -25,7 +25,7 @@ import errno
 import os
 
 from libpod import failpoints
-from libpod.boot import database, decide, marker, numbers, survey
+from libpod.boot import database, decide, marker, numbers, opening, survey
 from libpod.boot import report as reports
 from libpod.boot.database import Place, Reset
 from libpod.boot.directories import Directories, is_systemic
@@ -230,7 +230,7 @@ class _Run:
     # ------------------------------------------------------------ the database
 
     def _open(self, *, read_only: bool) -> State:
-        return survey.open_state(
+        return opening.open_state(
             self.found.database, read_only=read_only, quiet=not self.write, on_wait=self.on_wait
         )
 
@@ -271,7 +271,7 @@ class _Run:
         try:
             with store.transaction() if self.write else store.view() as tables:
                 if self.write:
-                    store.validate_config(survey.database_config(self.config))
+                    store.validate_config(opening.database_config(self.config))
                 if not survey.is_another_boot(self.facts):
                     self._look_again()
                     remains.unmount(self.found.watched)
@@ -293,7 +293,7 @@ class _Run:
         if self.write:
             store = self._open(read_only=False)
             try:
-                store.validate_config(survey.database_config(self.config))
+                store.validate_config(opening.database_config(self.config))
             finally:
                 store.close()
 

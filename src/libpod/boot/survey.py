@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime
 from typing import NamedTuple, cast
 
-from libpod import state
 from libpod.boot import marker, probe
 from libpod.boot.decide import Facts
+from libpod.boot.opening import DatabaseFile, database_config, locate, open_state, require_driver
 from libpod.boot.probe import Places, Sight, Watched
-from libpod.errors import DatabaseMismatch, DecodeError, FileError, LockError
+from libpod.errors import DecodeError, FileError, LockError
 from libpod.host import files, proc
 from libpod.state import identity, records
-from libpod.state.identity import DatabaseConfig
 from libpod.state.records import BrokenRecord, ContainerRecord
-from libpod.storage import driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,26 +24,15 @@ if TYPE_CHECKING:
     from libpod.config.runtime import RuntimeConfig, StoredConfig
     from libpod.state.protocol import State
 
-DATABASE_SECONDS: Final = 60.0
-"""How long the database may be held by another process before a refresh gives up."""
-
 # linux/proc_ns.h, PROC_PID_INIT_INO: the PID namespace of the host.
 HOST_PID_NAMESPACE: Final = 0xEFFFFFFC
 
 MOUNT_TABLE: Final = "/etc/fstab"
 # Space, tab and backslash in a path.
-_OCTAL: Final = re.compile(rb"\\([0-3][0-7]{2})")
+_OCTAL: Final = rb"\\([0-3][0-7]{2})"
 
 _RUNNING: Final = frozenset((records.RUNNING, records.PAUSED, records.STOPPING))
 _MAY_HAVE_PROCESSES: Final = _RUNNING | {records.CREATED, records.STOPPED, records.REMOVING}
-
-
-class DatabaseFile(NamedTuple):
-    """Where the database is, or would be made."""
-
-    kind: str
-    path: str
-    exists: bool
 
 
 class Survey(NamedTuple):
@@ -70,90 +56,6 @@ class Survey(NamedTuple):
 def places_of(config: RuntimeConfig) -> Places:
     """The directories by which a process of this store is known."""
     return Places(config.graph_root, config.run_root, config.tmp_dir)
-
-
-# ---------------------------------------------------------------- the database
-
-
-def locate(config: RuntimeConfig) -> DatabaseFile:
-    """The database that is there, or the one that a first use makes. DatabaseError where two are there."""
-    wanted = config.database_kind
-    found = state.detect(config.static_dir, config.graph_root, wanted)
-    if found is not None:
-        return DatabaseFile(*found, exists=True)
-    kind = wanted or config.state_type.value
-    return DatabaseFile(kind, state.default_path(kind, config.static_dir, config.graph_root), exists=False)
-
-
-def open_state(
-    database: DatabaseFile,
-    *,
-    read_only: bool,
-    quiet: bool = False,
-    on_wait: Callable[[str], None] | None = None,
-) -> State:
-    """Open the database. DatabaseLocked when another process holds it for longer than DATABASE_SECONDS."""
-    return state.open(
-        database.kind,
-        database.path,
-        read_only=read_only,
-        quiet=quiet,
-        timeout=DATABASE_SECONDS,
-        on_wait=on_wait,
-    )
-
-
-def database_config(config: RuntimeConfig) -> DatabaseConfig:
-    """What a database stores about this configuration."""
-    return DatabaseConfig(
-        os="linux",
-        static_dir=config.static_dir,
-        tmp_dir=config.tmp_dir,
-        run_root=config.run_root,
-        graph_root=config.graph_root,
-        graph_driver=config.graph_driver_name,
-        volume_path=config.volume_path,
-    )
-
-
-def require_driver(stored: DatabaseConfig, config: RuntimeConfig, path: str) -> None:
-    """Compare our storage driver with those that made the store, where the database at *path* names none.
-
-    Podman 4.3 stores an empty name where the user gave none. Raises DatabaseMismatch.
-    """
-    ours = config.graph_driver_name
-    if stored.graph_driver or not ours:
-        return
-    made = driver.found(config.graph_root)
-    if made and ours.replace("overlay2", "overlay") not in made:
-        raise DatabaseMismatch(
-            f"the store {config.graph_root} of database {path} was made with another graph_driver: it has "
-            f"files of {' and '.join(made)}, ours is {ours}",
-            path=path,
-            key="graph_driver",
-            stored=made[0],
-            ours=ours,
-            hint=f"set --storage-driver to {made[0]}, or choose the --root of another store",
-        )
-
-
-def open_for_use(
-    config: RuntimeConfig, *, on_wait: Callable[[str], None] | None = None
-) -> tuple[State, RuntimeConfig]:
-    """The database, opened after the refresh, and the configuration with what it remembers."""
-    if config.database_kind == state.MEMORY:
-        return state.open(state.MEMORY), config
-    database = locate(config)
-    store = open_state(database, read_only=False, on_wait=on_wait)
-    try:
-        stored = store.stored_config()
-        adopted = config.adopt(cast("StoredConfig", stored))
-        require_driver(stored, adopted, database.path)
-        store.validate_config(database_config(adopted))
-    except BaseException:
-        store.close()
-        raise
-    return store, adopted
 
 
 # ---------------------------------------------------------------- the survey
@@ -333,6 +235,8 @@ def _started(record: ContainerRecord) -> float | None:
     text = record.state.get("startedTime")
     if not isinstance(text, str) or text == records.ZERO_TIME:
         return None
+    from datetime import datetime
+
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -371,5 +275,5 @@ def _mount_point(line: bytes) -> str | None:
     fields = line.split()
     if len(fields) < 3 or fields[0].startswith(b"#"):
         return None
-    path = os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), fields[1]))
+    path = os.fsdecode(re.sub(_OCTAL, lambda found: bytes([int(found[1], 8)]), fields[1]))
     return os.path.realpath(path) if path.startswith("/") else None

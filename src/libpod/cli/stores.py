@@ -119,11 +119,11 @@ def _refreshed(settings: Settings) -> tuple[State, str]:
 
 def _open_located(config: RuntimeConfig) -> State:
     from libpod import state
-    from libpod.boot import survey
+    from libpod.boot import opening
 
     if config.database_kind == state.MEMORY:
         return state.open(state.MEMORY)
-    return survey.open_state(survey.locate(config), read_only=True, on_wait=output.message)
+    return opening.open_state(opening.locate(config), read_only=True, on_wait=output.message)
 
 
 def _open(database: str) -> State:
