@@ -107,7 +107,7 @@ def configure(parser: Parser) -> None:
 
 def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
     names = [short, name] if short else [name]
-    parser.add_argument(*names, **keywords)  # type: ignore[arg-type]
+    parser.add_argument(*names, **keywords)
 
 
 def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:

@@ -13,7 +13,7 @@ from libpod.version import VERSION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     Run = Callable[[argparse.Namespace], int]
 
@@ -24,7 +24,17 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises InvalidArgument, and takes no flag by halves."""
 
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
-        super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False)
+        super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False, add_help=False)
+        # As those that argparse has itself, but a group that is asked for adds a flag without looking how
+        # its help would be printed: with the hundred flags of `run` that takes longer than all parsing.
+        self._words = self.add_argument_group("positional arguments")
+        self._flags = self.add_argument_group("options")
+        self._flags.add_argument("-h", "--help", action="help", help="show this help message and exit")
+
+    def add_argument(self, *names: str, **keywords: Any) -> argparse.Action:
+        """Add a flag or a positional argument."""
+        group = self._flags if names[0].startswith("-") else self._words
+        return group.add_argument(*names, **keywords)
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002 - we print to one place only
         """Print the help."""
