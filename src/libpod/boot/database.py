@@ -30,7 +30,7 @@ BACKUPS_KEPT: Final = 2
 _BACKUP_MARK: Final = ".boot-"
 
 # An ID becomes part of paths: nothing else may be in it. Volumes have names of the same letters.
-_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SAFE: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 # ---------------------------------------------------------------- the copy
@@ -295,7 +295,7 @@ def lock_number(record: Record, style: str) -> int | None:
 
 
 def _require_safe(record: ContainerRecord) -> None:
-    if not _SAFE.fullmatch(record.id):
+    if not re.fullmatch(_SAFE, record.id):
         raise InvalidState(f"{record.id!r} is no container ID: no directory can be named after it")
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from typing import NamedTuple
 
@@ -243,6 +242,8 @@ class Directories:
             self._did(f"remove {path}")
 
     def _remove_tree(self, path: str) -> None:
+        import shutil
+
         if not self._dry_run:
             try:
                 if stat.S_ISDIR(os.lstat(path).st_mode):

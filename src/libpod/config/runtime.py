@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from libpod.config import programs, sources
 from libpod.config.paths import same_path
@@ -51,8 +50,7 @@ STORED = {
 """Fields of StoredConfig, and the setting that each is about."""
 
 
-@dataclass(frozen=True)
-class RuntimeConfig:
+class RuntimeConfig(NamedTuple):
     """The configuration of a runtime. Make one with load() or from_file(); field names are the keys of the
     files.
 
@@ -123,11 +121,11 @@ class RuntimeConfig:
     rootless: bool
     uid: int
 
-    origin: Mapping[str, str] = field(repr=False)
+    origin: Mapping[str, str]
     """"built-in", "option", "environment", "database" or the path of a file, for each setting."""
-    files: tuple[str, ...] = field(repr=False, default=())
+    files: tuple[str, ...] = ()
     """The files that were read, in order."""
-    warnings: tuple[str, ...] = field(repr=False, default=())
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, **overrides: object) -> RuntimeConfig:
@@ -210,7 +208,7 @@ class RuntimeConfig:
             warnings += self._lost_to(key, value)
             changes[key] = value
         origin = {**self.origin, **dict.fromkeys(changes, DATABASE)}
-        return replace(self, **changes, origin=origin, warnings=tuple(warnings))
+        return self._replace(**changes, origin=origin, warnings=tuple(warnings))
 
     def _lost_to(self, key: str, value: str) -> list[str]:
         ours, origin = getattr(self, key), self.origin[key]
@@ -290,5 +288,5 @@ class RuntimeConfig:
     def as_dict(self) -> dict[str, object]:
         """All settings by name, for people and for programs; without origins and warnings."""
         hidden = ("origin", "files", "warnings")
-        found = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in hidden}
+        found = {name: value for name, value in self._asdict().items() if name not in hidden}
         return {**found, "state_type": self.state_type.value}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import time
+from typing import NamedTuple
 
 from libpod.containers import idmaps, joining, names, volumerequests
 from libpod.containers.joining import NetworkOptions
@@ -44,18 +44,17 @@ NAMESPACE_KEYS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CreateOptions:
+class CreateOptions(NamedTuple):
     """A new container. Exactly one of *image* and *rootfs* is given; *spec* says what it runs and how."""
 
     image: str = ""
     image_id: str = ""
     """The ID of *image*, where it was looked up already."""
     rootfs: str = ""
-    spec: SpecOptions = dataclasses.field(default_factory=SpecOptions)
+    spec: SpecOptions = SpecOptions()
     name: str = ""
     """Empty for a generated one."""
-    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     stop_signal: int | None = None
     stop_timeout: int = DEFAULT_STOP_TIMEOUT
     """Seconds."""

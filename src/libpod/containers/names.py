@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 from libpod.errors import InternalError, InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 _ATTEMPTS = 1000
 
 _ADJECTIVES = (
@@ -45,15 +45,20 @@ _SURNAMES = (
 def generate(taken: Callable[[str], bool]) -> str:
     """A name `adjective_surname` for which *taken* is false."""
     for _attempt in range(_ATTEMPTS):
-        name = f"{secrets.choice(_ADJECTIVES)}_{secrets.choice(_SURNAMES)}"
+        name = f"{_one_of(_ADJECTIVES)}_{_one_of(_SURNAMES)}"
         if not taken(name):
             return name
     raise InternalError(f"no free name found in {_ATTEMPTS} attempts")
 
 
+def _one_of(words: Sequence[str]) -> str:
+    # Not the module `random`: its import takes longer than all else that is done for a name.
+    return words[int.from_bytes(os.urandom(4)) % len(words)]
+
+
 def check(name: str, kind: str) -> str:
     """*name* if it may be the name of a *kind*; else InvalidArgument."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise InvalidArgument(
             f"{kind} name {name!r} is not allowed",
             hint="names begin with a letter or digit and go on with letters, digits, '_', '.' and '-'",
@@ -67,6 +72,6 @@ def new_id() -> str:
     Twelve digits are what people see and type; a number there could be taken for something else.
     """
     while True:
-        identifier = secrets.token_hex(32)
+        identifier = os.urandom(32).hex()
         if not identifier[:12].isdigit():
             return identifier

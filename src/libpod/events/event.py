@@ -5,8 +5,8 @@ Names and order of the keys are those of Podman 4.3 (measured); Podman 5 reads t
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from typing import NamedTuple
 
 from libpod.errors import DecodeError
 from libpod.host import jsonutil
@@ -28,8 +28,7 @@ IDENTIFIER: Final = "podman"
 """The SYSLOG_IDENTIFIER by which Podman finds events in the journal; ours are found by it, too."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """What happened (*status*: create, start, died, …), to what, and when (*time*, RFC 3339)."""
 
     kind: str

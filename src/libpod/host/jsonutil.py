@@ -40,10 +40,10 @@ _ESCAPES = (
     ("\u2028", "\\u2028"),
     ("\u2029", "\\u2029"),
 )
-_SHORT_ESCAPE = re.compile(r"\\.")
+_SHORT_ESCAPE = r"\\."
 _SHORT_ESCAPES = {"\\b": "\\u0008", "\\f": "\\u000c"}
 # A number that Python writes in another way than Go: "1.0", "1e-05", "1e+16".
-_FLOAT = re.compile(r"(?:^|[:,\[])-?\d+(?:\.0|(?:\.\d+)?e[+-]\d+)(?:$|[,}\]])")
+_FLOAT = r"(?:^|[:,\[])-?\d+(?:\.0|(?:\.\d+)?e[+-]\d+)(?:$|[,}\]])"
 
 
 # ---------------------------------------------------------------- text to values and back
@@ -82,7 +82,7 @@ def dumps(value: object) -> bytes:
     """*value* as Go's encoder writes it, without a newline at the end."""
     try:
         text = _ENCODER.encode(value)
-        if _FLOAT.search(text):
+        if re.search(_FLOAT, text):
             text = _encode_slowly(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InternalError(f"value cannot be written as JSON: {error}") from error
@@ -90,7 +90,7 @@ def dumps(value: object) -> bytes:
         if character in text:
             text = text.replace(character, escape)
     if "\\b" in text or "\\f" in text:
-        text = _SHORT_ESCAPE.sub(lambda match: _SHORT_ESCAPES.get(match[0], match[0]), text)
+        text = re.sub(_SHORT_ESCAPE, lambda match: _SHORT_ESCAPES.get(match[0], match[0]), text)
     # Half of a surrogate pair, read from an escape, has no UTF-8 form: it goes back to the escape it was.
     return text.encode("utf-8", "backslashreplace")
 

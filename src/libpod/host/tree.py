@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 
 from libpod.errors import FileError
 
@@ -50,6 +49,8 @@ def remove(path: str) -> bool:
 
     Where something is mounted at or below it, that is a FileError (EBUSY), and nothing at all is removed.
     """
+    import shutil
+
     inside = _mount_point_inside(path)
     if inside is not None:
         raise FileError("remove", path, OSError(errno.EBUSY, f"{inside} is a mount point"))

@@ -7,7 +7,6 @@ A line of the file is `<time> <stdout|stderr> <F|P> <text>`: F ends a line of th
 from __future__ import annotations
 
 import collections
-import datetime as dt
 import os
 import re
 import time
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 POLL_SECONDS = 0.1
-_LINE = re.compile(rb"(\S+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))")
+_LINE = rb"(?s)(\S+) (stdout|stderr) ([FP]) (.*)"
+_DURATION = r"(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))"
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -60,7 +59,7 @@ def parse_time(text: str, now: float | None = None) -> float:
     RFC 3339 (a zone may be missing: local time), seconds since 1970, or a duration before *now* such as
     `10m` or `1h30m`. InvalidArgument for anything else.
     """
-    pieces = _DURATION.findall(text)
+    pieces = re.findall(_DURATION, text)
     if pieces and "".join(amount + unit for amount, unit in pieces) == text:
         return (time.time() if now is None else now) - sum(float(a) * _UNITS[unit] for a, unit in pieces)
     try:
@@ -78,6 +77,8 @@ def parse_time(text: str, now: float | None = None) -> float:
 
 def timestamp(text: str) -> float:
     """Seconds since 1970 of an RFC 3339 time with up to nine digits of a fraction; else ValueError."""
+    import datetime as dt
+
     # datetime takes at most six digits.
     return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
 
@@ -187,7 +188,7 @@ def _open(path: str) -> BinaryIO | None:
 
 def parse(line: bytes) -> LogLine:
     """One line of a k8s-file log, without its newline."""
-    found = _LINE.fullmatch(line)
+    found = re.fullmatch(_LINE, line)
     if found is None:
         return LogLine("1970-01-01T00:00:00Z", "stdout", partial=False, text=line)
     moment, stream, kind, text = found.groups()

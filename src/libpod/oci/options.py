@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 from libpod.oci.volumes import Volumes
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 HOST, PRIVATE = "host", "private"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Namespaces:
+class Namespaces(NamedTuple):
     """How each namespace is had: `private`, `host`, `container:ID`, `ns:PATH`; the network also `none`."""
 
     pid: str = PRIVATE
@@ -27,8 +26,7 @@ class Namespaces:
     cgroup: str = HOST
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Resources:
+class Resources(NamedTuple):
     """Limits of the container's cgroup; None where nothing was asked for. Memory is in bytes."""
 
     memory: int | None = None
@@ -45,14 +43,13 @@ class Resources:
     oom_score_adj: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SpecOptions:
+class SpecOptions(NamedTuple):
     """A container as it was asked for. What is empty comes from the image, or has Podman's default."""
 
     command: Sequence[str] = ()
     entrypoint: Sequence[str] | None = None
     """None for the image's, an empty one for none at all."""
-    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    environment: Mapping[str, str] = {}
     working_directory: str = ""
     user: str = ""
     groups: Sequence[str] = ()
@@ -77,14 +74,14 @@ class SpecOptions:
     unmasked_paths: Sequence[str] = ()
     """Paths not to hide after all; `ALL` for every one."""
     limits: Sequence[Limit] = ()
-    sysctls: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    default_sysctls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    sysctls: Mapping[str, str] = {}
+    default_sysctls: Mapping[str, str] = {}
     """Configured ones, left out where the container shares the namespace with the host."""
     devices: Sequence[str] = ()
-    volumes: Volumes = dataclasses.field(default_factory=lambda: Volumes({}, {}))
+    volumes: Volumes = Volumes({}, {})
     resources: Resources = Resources()
     namespaces: Namespaces = Namespaces()
-    annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    annotations: Mapping[str, str] = {}
     umask: str = "0022"
     uid_map: Sequence[tuple[int, int, int]] = ()
     """Triples of ID in the container, ID on the host, and how many."""

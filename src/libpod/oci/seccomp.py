@@ -8,7 +8,6 @@ are resolved for one container. The format is that of /usr/share/containers/secc
 from __future__ import annotations
 
 import os
-import platform
 
 from libpod.errors import InvalidArgument
 from libpod.host import files, jsonutil
@@ -62,7 +61,7 @@ def load(
     *path* is a profile file, `unconfined`, or None for the first of `DEFAULT_PROFILES` that exists, else
     the built-in profile. Raises InvalidArgument for a file that is not a profile.
     """
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     if path == UNCONFINED:
         return None
     if path is None:

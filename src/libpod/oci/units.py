@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _LARGEST = (1 << 63) - 1
-_LIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?", re.ASCII)
+_LIMIT = r"(?a)([a-z]+)=(-1|\d+)(?::(-1|\d+))?"
 CPU_PERIOD = 100_000
 """Microseconds."""
 
@@ -21,7 +21,7 @@ def memory_size(text: str, option: str) -> int:
     """Bytes of `512`, `64k`, `1.5g`; -1 for `-1`. InvalidArgument naming *option* for anything else."""
     if text == "-1":
         return -1
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip())
     if found is None:
         raise InvalidArgument(f"--{option} {text!r} is not an amount of memory", hint="such as 512m or 1.5g")
     amount = int(float(found[1]) * _FACTORS[found[2].lower()])
@@ -67,7 +67,7 @@ class Limit(NamedTuple):
 
 def limit(text: str) -> Limit:
     """`nofile=1024:2048`; InvalidArgument for another form, an unknown name, a soft limit above the hard."""
-    found = _LIMIT.fullmatch(text)
+    found = re.fullmatch(_LIMIT, text)
     if found is None:
         raise InvalidArgument(f"--ulimit {text!r} is not of the form NAME=SOFT[:HARD]")
     name, soft = found[1], int(found[2])

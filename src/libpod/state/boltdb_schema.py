@@ -28,7 +28,7 @@ runtime-config.
 
 from __future__ import annotations
 
-import datetime as dt
+import time
 
 from libpod.state.records import CONTAINER, POD, VOLUME
 from libpod.state.tables import printable
@@ -89,13 +89,15 @@ REGISTRIES: Final = {CONTAINER: (ALL_CONTAINERS, IDS), POD: (ALL_PODS, IDS), VOL
 
 
 def encode_time(seconds: float) -> bytes:
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
-    return f"{text}Z".encode()
+    whole, microseconds = divmod(round(seconds * 1e6), 1_000_000)
+    fraction = f".{microseconds:06d}".rstrip("0").rstrip(".")
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}{fraction}Z".encode()
 
 
 def decode_time(value: bytes | None) -> float:
     """Seconds since 1970; 0, long ago, for what is not a time."""
+    import datetime as dt
+
     try:
         return dt.datetime.fromisoformat(printable(value or b"")).timestamp()
     except (ValueError, OverflowError):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
 from libpod.errors import FileError, LibpodError, RuntimeStopped
 from libpod.host import files
@@ -53,7 +52,7 @@ class StoreBase:
     def _create_layer(
         self, held: HeldLock, parent: str | None, names: Sequence[str], id_maps: IdMaps = NO_MAPS
     ) -> str:
-        layer_id = secrets.token_hex(32)
+        layer_id = os.urandom(32).hex()
         record: Record = {"id": layer_id}
         if names:
             record["names"] = list(names)

@@ -9,12 +9,12 @@ import re
 from libpod.errors import FileError
 from libpod.host import files, tree
 
-_PLAIN = re.compile(r"[a-z0-9.]+")
+_PLAIN = r"[a-z0-9.]+"
 
 
 def file_name(key: str) -> str:
     """The name of the file for *key*: itself if it is plain, else `=` and its base64 (containers/storage)."""
-    if _PLAIN.fullmatch(key):
+    if re.fullmatch(_PLAIN, key):
         return key
     return "=" + base64.b64encode(key.encode()).decode()
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from libpod.storage.records import Record
 
-_DIGITS = re.compile(r"[0-9a-f]{64}")
+_DIGITS = r"[0-9a-f]{64}"
 
 
 class ImageRecord:
@@ -72,7 +72,7 @@ def normalize(name: str) -> list[str]:
 
     `bb` is localhost/bb:latest, then docker.io/library/bb:latest; a name with a host keeps it.
     """
-    if not name or _DIGITS.fullmatch(name):
+    if not name or re.fullmatch(_DIGITS, name):
         return [name]
     base, separator, digest = name.partition("@")
     repository, tag = _split_tag(base)

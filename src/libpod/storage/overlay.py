@@ -23,7 +23,6 @@ import base64
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import tempfile
 
@@ -146,6 +145,8 @@ class OverlayDriver:
         if len(link) == LINK_LENGTH and "/" not in link:
             files.remove_file(os.path.join(self.home, "l", link))
         path = self._path(layer_id)
+        import shutil
+
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
@@ -301,7 +302,11 @@ class OverlayDriver:
 
     def _forget_volatile(self, layer_id: str) -> None:
         """The kernel refuses to mount a volatile layer again until this mark of it is gone."""
-        shutil.rmtree(os.path.join(self._path(layer_id), "work/work/incompat/volatile"), ignore_errors=True)
+        mark = os.path.join(self._path(layer_id), "work/work/incompat/volatile")
+        if os.path.isdir(mark):
+            import shutil
+
+            shutil.rmtree(mark, ignore_errors=True)
 
     def unmount(self, layer_id: str) -> None:
         """Detach the mount, and remove the mount point as containers/storage does."""

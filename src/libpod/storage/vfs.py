@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 
 from libpod.errors import FileError, InvalidArgument
@@ -47,6 +46,8 @@ class VfsDriver:
     def remove(self, layer_id: str) -> None:
         """Remove the layer's tree."""
         path = self.difference(layer_id)
+        import shutil
+
         try:
             shutil.rmtree(path)
         except FileNotFoundError:

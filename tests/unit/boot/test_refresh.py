@@ -314,8 +314,7 @@ class TestBoots:
         store.reboot()
         del store.overrides["tmp_dir"]
         store.record.unlink()
-        config = store.config
-        object.__setattr__(config, "tmp_dir", str(tmp_path / "default"))
+        config = store.config._replace(tmp_dir=str(tmp_path / "default"))
         from libpod.boot import refresh
 
         report = refresh.run(config)

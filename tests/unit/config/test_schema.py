@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ FILE = "/etc/containers/libpod.conf"
 
 
 def test_every_setting_is_a_field() -> None:
-    names = {item.name for item in fields(RuntimeConfig)}
+    names = set(RuntimeConfig._fields)
     assert names - set(SETTINGS) == {"rootless", "uid", "origin", "files", "warnings"}
     assert not set(SETTINGS) - names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import socket
@@ -32,7 +31,7 @@ def _make_config(tmp_path: Path) -> MakeConfig:
     def make(**changes: Any) -> RuntimeConfig:
         (tmp_path / "libpod.conf").touch()
         config = RuntimeConfig.from_file(str(tmp_path / "libpod.conf"), tmp_dir=str(tmp_path / "run"))
-        return dataclasses.replace(config, **{"events_logger": "file", **changes})
+        return config._replace(**{"events_logger": "file", **changes})
 
     return make
 
@@ -106,7 +105,7 @@ def test_what_cannot_be_recorded_is_a_warning(
 def test_the_older_half_goes_when_it_grows_too_large(maximum: int, tmp_path: Path) -> None:
     path = tmp_path / "events.log"
     for number in range(100):
-        recording.append(str(path), dataclasses.replace(EVENT, name=f"v{number}"), maximum)
+        recording.append(str(path), EVENT._replace(name=f"v{number}"), maximum)
         assert path.stat().st_size <= maximum + 200
     found = lines(path)
     assert [event["Name"] for event in found if event["Type"] == "system"][-1] == str(path)
@@ -125,7 +124,7 @@ def test_many_writers_tear_no_line(tmp_path: Path) -> None:
 
     def write(number: int) -> None:
         for _ in range(50):
-            recording.append(str(path), dataclasses.replace(EVENT, name=str(number) * 300), 0)
+            recording.append(str(path), EVENT._replace(name=str(number) * 300), 0)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
