@@ -74,8 +74,8 @@ def _cgroup_parent(record: ContainerRecord) -> str:
     return jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
 
 
-def unmount(engine: Engine, record: ContainerRecord) -> None:
-    """Give up the mounts that `libpod.containers.start.mount` made."""
+def unmount(engine: Engine, record: ContainerRecord, *, note: bool = True) -> None:
+    """Give up the mounts that `libpod.containers.start.mount` made, and with *note* save that it is so."""
     source = record.describe()
     for path in jsonutil.get_str_list(record.config, "mounts", [], source=source):
         mounts.unmount_if_mounted(path)
@@ -86,7 +86,8 @@ def unmount(engine: Engine, record: ContainerRecord) -> None:
         volumemounts.unmount_all(engine, record)
     unmount_root(engine, record)
     record.set_mount_point("")
-    engine.state.save_container(record)
+    if note:
+        engine.state.save_container(record)
     if errors:
         raise errors[0]
 
@@ -127,9 +128,16 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     """
     connecting.require_removable(engine, record)
     require_unused(engine, record)
-    _forget_for_removal(engine, record)
+    created = record.status not in (CONFIGURED, EXITED)
+    record.pid = record.conmon_pid = 0
     record.status = REMOVING
     engine.state.save_container(record)
+    if created:
+        _forget(engine, record)
+    disconnect(engine, record)
+    # A removal that is interrupted is begun again, and what is unmounted already is no error. Uses of volumes
+    # are counted, though, and must not be given up twice.
+    unmount(engine, record, note=bool(record.named_volumes))
     remove_leftovers(engine, record)
     tree.remove(os.path.join(engine.config.tmp_dir, idmaps.USER_ROOTS, record.id))
     with contextlib.suppress(NoSuchContainer):
@@ -151,14 +159,6 @@ def require_unused(engine: Engine, record: ContainerRecord) -> None:
             dependents=users,
             hint="remove those first",
         )
-
-
-def _forget_for_removal(engine: Engine, record: ContainerRecord) -> None:
-    if record.status not in (CONFIGURED, EXITED):
-        _forget(engine, record)
-        record.pid = record.conmon_pid = 0
-    disconnect(engine, record)
-    unmount(engine, record)
 
 
 @contextlib.contextmanager

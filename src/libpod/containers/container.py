@@ -109,9 +109,7 @@ class Container:
         record.state["finishedTime"] = logs.go_time(ended.time)
         if ended.out_of_memory:
             record.state["oomKilled"] = True
-        self._engine.state.save_container(record)
-        with contextlib.suppress(LibpodError):
-            self._engine.state.add_exit_code(record.id, ended.code)
+        self._engine.state.save_exit(record)
         self._engine.event(record, "died", exit_code=ended.code)
 
     def _require(self, *states: int, verb: str) -> None:

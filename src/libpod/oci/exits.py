@@ -15,7 +15,8 @@ from typing import NamedTuple
 from libpod.errors import DecodeError, FileError
 from libpod.host import files
 
-POLL_SECONDS = 0.01
+# conmon is a millisecond behind the end, unless the disk is slow: it flushes the log first.
+POLL_SECONDS = 0.001
 MAXIMUM_POLL_SECONDS = 0.1
 
 
@@ -54,4 +55,4 @@ def wait(exit_file: str, bundle: str, timeout: float) -> Exit | None:
         if found is not None or time.monotonic() >= deadline:
             return found
         time.sleep(pause)
-        pause = min(pause * 1.5, MAXIMUM_POLL_SECONDS)
+        pause = min(pause * 1.3, MAXIMUM_POLL_SECONDS)

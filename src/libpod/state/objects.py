@@ -378,6 +378,16 @@ class ObjectState(BaseState):
         with self._update() as tables:
             tables.put_exit_code(container_id, code, time.time())
 
+    def save_exit(self, record: ContainerRecord) -> None:
+        """`save_container` and `add_exit_code` of its exit code in one transaction.
+
+        A code that no process can have, from a damaged exit file, is in the record alone.
+        """
+        with self._update() as tables:
+            self.save_container(record)
+            if record.exit_code in _EXIT_CODES:
+                tables.put_exit_code(record.id, record.exit_code, time.time())
+
     def exit_code(self, container_id: str) -> int | None:
         """The noted exit code, or None."""
         rules.require_text(container_id)

@@ -307,6 +307,9 @@ class State(Protocol):
     def add_exit_code(self, container_id: str, code: int) -> None:
         """Note the exit code of a container, which may be gone already. Raises EmptyID, InvalidArgument."""
 
+    def save_exit(self, record: ContainerRecord) -> None:
+        """`save_container` and `add_exit_code` of its exit code in one transaction."""
+
     def exit_code(self, container_id: str) -> int | None:
         """The noted exit code, or None. Raises EmptyID."""
 

@@ -50,7 +50,13 @@ class StoreBase:
     # ------------------------------------------------------------ layers
 
     def _create_layer(
-        self, held: HeldLock, parent: str | None, names: Sequence[str], id_maps: IdMaps = NO_MAPS
+        self,
+        held: HeldLock,
+        parent: str | None,
+        names: Sequence[str],
+        id_maps: IdMaps = NO_MAPS,
+        *,
+        volatile: bool = False,
     ) -> str:
         layer_id = os.urandom(32).hex()
         record: Record = {"id": layer_id}
@@ -64,7 +70,7 @@ class StoreBase:
         self._layers.add(record)
         try:
             self._layers.save(held)
-            self.driver.create(layer_id, parent)
+            self.driver.create(layer_id, parent, volatile=volatile)
             if id_maps:
                 record.update(idmaps.map_layer(self.driver, layer_id, id_maps))
             records.set_incomplete(record, incomplete=False)

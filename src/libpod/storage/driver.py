@@ -27,8 +27,11 @@ class Driver(Protocol):
     name: str
     home: str
 
-    def create(self, layer_id: str, parent_id: str | None) -> None:
-        """Make an empty layer on top of *parent_id*, removing what an earlier attempt left."""
+    def create(self, layer_id: str, parent_id: str | None, *, volatile: bool = False) -> None:
+        """Make an empty layer on top of *parent_id*, removing what an earlier attempt left.
+
+        A *volatile* one need not survive a power cut.
+        """
 
     def remove(self, layer_id: str) -> None:
         """Remove the tree of a layer that is not mounted. A tree that is not there is no error."""

@@ -60,28 +60,28 @@ class OverlayDriver:
 
     # ------------------------------------------------------------ layers
 
-    def create(self, layer_id: str, parent_id: str | None) -> None:
+    def create(self, layer_id: str, parent_id: str | None, *, volatile: bool = False) -> None:
         """Make the directories of a layer; nothing stays behind when that fails."""
         files.make_directory(os.path.join(self.home, "l"), LINKS_MODE)
         self.remove(layer_id)
         try:
-            self._create(layer_id, parent_id)
+            self._create(layer_id, parent_id, durable=not volatile)
         except BaseException:
             self.remove(layer_id)
             raise
 
-    def _create(self, layer_id: str, parent_id: str | None) -> None:
+    def _create(self, layer_id: str, parent_id: str | None, *, durable: bool) -> None:
         directory = self._path(layer_id)
         files.make_directory(directory, DIRECTORY_MODE)
         self._create_difference(layer_id, parent_id)
         link = self._create_link(layer_id)
-        _write(os.path.join(directory, "link"), link)
+        _write(os.path.join(directory, "link"), link, durable=durable)
         for name in ("work", "merged"):
             files.make_directory(os.path.join(directory, name), DIRECTORY_MODE)
         if parent_id is None:
             files.make_directory(os.path.join(directory, "empty"), DIRECTORY_MODE)
         else:
-            _write(os.path.join(directory, "lower"), self._lower_of_child(parent_id))
+            _write(os.path.join(directory, "lower"), self._lower_of_child(parent_id), durable=durable)
 
     def _create_difference(self, layer_id: str, parent_id: str | None) -> None:
         path = self.difference(layer_id)
@@ -134,7 +134,12 @@ class OverlayDriver:
         raise FileError("read", os.path.join(self._path(layer_id), "link"), cause)
 
     def _lowers(self, layer_id: str) -> list[str]:
-        text = _read(os.path.join(self._path(layer_id), "lower"), missing="")
+        path = os.path.join(self._path(layer_id), "lower")
+        text = _read(path, missing="")
+        if not text and os.path.exists(path):
+            # What a power cut leaves of a file that was not flushed. Without its lower layers it would be
+            # another container, with an empty root.
+            raise FileError("read", path, OSError(errno.ENODATA, "the file is empty"))
         return [part for part in text.split(":") if part]
 
     def remove(self, layer_id: str) -> None:
@@ -337,8 +342,8 @@ class OverlayDriver:
         return os.path.join(self.home, layer_id)
 
 
-def _write(path: str, text: str) -> None:
-    files.write_atomic(path, text.encode(), mode=0o644, sync=True, sync_dir=False)
+def _write(path: str, text: str, *, durable: bool) -> None:
+    files.write_atomic(path, text.encode(), mode=0o644, sync=durable, sync_dir=False)
 
 
 def _read(path: str, *, missing: str | None = None) -> str:

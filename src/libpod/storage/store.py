@@ -111,7 +111,8 @@ class Store(ImageStore):
         ):
             self._refuse_taken(container_id, names)
             parent = self._top_layer(image_id)
-            layer = self._create_layer(held, parent, layer_names, id_maps)
+            volatile = (flags or {}).get("Volatile") is True
+            layer = self._create_layer(held, parent, layer_names, id_maps, volatile=volatile)
             record = objects.container_record(
                 container_id, names, image_id or "", layer, metadata, flags or {}, id_maps
             )

@@ -29,8 +29,9 @@ class VfsDriver:
         self.home = os.path.join(graph_root, self.name)
         self.options = options
 
-    def create(self, layer_id: str, parent_id: str | None) -> None:
-        """Copy the parent's tree."""
+    def create(self, layer_id: str, parent_id: str | None, *, volatile: bool = False) -> None:
+        """Copy the parent's tree. *volatile* means nothing here."""
+        del volatile
         files.make_directory(os.path.join(self.home, "dir"), DIRECTORY_MODE)
         self.remove(layer_id)
         path = self.difference(layer_id)
