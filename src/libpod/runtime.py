@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING
 
 from libpod.config.runtime import RuntimeConfig
 from libpod.errors import InvalidState, LibpodError, NoSuchContainer, RefreshRefused, RuntimeStopped
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType

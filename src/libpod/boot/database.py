@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import NamedTuple
 
 from libpod.boot import removal
 from libpod.boot.directories import USER_DATA, USER_ROOTS, ContainerFiles
@@ -14,6 +13,7 @@ from libpod.errors import DecodeError, FileError, InvalidState, LockError
 from libpod.host import files, jsonutil
 from libpod.state import reset
 from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

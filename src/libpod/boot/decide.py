@@ -39,7 +39,7 @@ and it turns into a refusal there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

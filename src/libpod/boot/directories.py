@@ -17,11 +17,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import NamedTuple
 
 from libpod.boot import probe
 from libpod.errors import FileError, InvalidState
 from libpod.host import files, proc
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

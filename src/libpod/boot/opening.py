@@ -5,20 +5,19 @@ This is on the way of every verb: it imports nothing that only a refresh needs.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
-
 from libpod import state
 from libpod.boot import marker
 from libpod.errors import DatabaseMismatch
 from libpod.state.identity import DatabaseConfig
 from libpod.storage import driver
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from libpod.config.runtime import RuntimeConfig, StoredConfig
+    from libpod.config.runtime import RuntimeConfig
     from libpod.state.protocol import State
 
 DATABASE_SECONDS: Final = 60.0
@@ -117,7 +116,7 @@ def open_for_use(
     store = open_state(database, read_only=False, on_wait=on_wait)
     try:
         stored = store.stored_config()
-        adopted = config.adopt(cast("StoredConfig", stored))
+        adopted = config.adopt(stored)
         require_driver(stored, adopted, database.path)
         store.validate_config(database_config(adopted))
     except BaseException:

@@ -16,11 +16,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import NamedTuple
 
 from libpod.boot.decide import CLOCK_NEVER_SET, LiveProcess
 from libpod.errors import FileError
 from libpod.host import files, proc
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ what it was, and the next refresh goes the same way once more: what is gone alre
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.boot import probe
 from libpod.errors import DatabaseCorrupt, InvalidState, LibpodError
 from libpod.host import files, jsonutil, proc, tree
 from libpod.state import records, reset
 from libpod.state.records import BrokenRecord, VolumeRecord
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple, cast
 
 from libpod.boot import marker, probe
 from libpod.boot.decide import Facts
@@ -14,6 +13,7 @@ from libpod.errors import DecodeError, FileError, LockError
 from libpod.host import files, proc
 from libpod.state import identity, records
 from libpod.state.records import BrokenRecord, ContainerRecord
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from libpod.boot.marker import BootRecord
-    from libpod.config.runtime import RuntimeConfig, StoredConfig
+    from libpod.config.runtime import RuntimeConfig
     from libpod.state.protocol import State
 
 # linux/proc_ns.h, PROC_PID_INIT_INO: the PID namespace of the host.
@@ -87,7 +87,7 @@ def survey(
     store = open_state(database, read_only=True, quiet=quiet, on_wait=on_wait)
     try:
         stored = store.stored_config()
-        config = config.adopt(cast("StoredConfig", stored))
+        config = config.adopt(stored)
         identity.compare(stored, database_config(config), database.path)
         require_driver(stored, config, database.path)
         facts, watched = _look(store, config, _marks(config, database, record))

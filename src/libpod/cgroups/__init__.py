@@ -8,9 +8,8 @@ other has made.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from libpod.errors import InvalidArgument
+from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NamedTuple
 
 from libpod.cgroups.hierarchy import check_path, hierarchies
 from libpod.errors import FileError
 from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

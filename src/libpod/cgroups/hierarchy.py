@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import NamedTuple
 
 from libpod.errors import FileError, InvalidArgument, NotSupported
 from libpod.host import files, proc
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

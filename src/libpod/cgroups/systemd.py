@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
 
 from libpod.errors import InvalidArgument, NotSupported, SystemdError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from libpod.cgroups.figures import Figures
 

@@ -7,7 +7,8 @@ import os
 import selectors
 import signal
 import sys
-from typing import NamedTuple
+
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -154,14 +154,12 @@ def add_pull_flags(parser: Parser) -> None:
 
 def with_image(runtime: Runtime, options: Namespace, wanted: CreateOptions) -> CreateOptions:
     """*wanted* with the ID of its image, which is pulled if `--pull` says so."""
-    import dataclasses
-
     if not wanted.image:
         return wanted
     images = runtime.images
     say = _silent if options.quiet else output.message
     image = images.pull(wanted.image, transfer_options(options), policy=options.pull, say=say)
-    return dataclasses.replace(wanted, image_id=image.id)
+    return wanted._replace(image_id=image.id)
 
 
 # ---------------------------------------------------------------- push

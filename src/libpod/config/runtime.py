@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from libpod.config import programs, sources
 from libpod.config.paths import same_path
 from libpod.config.schema import BUILT_IN, DATABASE, OPTION, SETTINGS
 from libpod.errors import InvalidArgument
+from libpod.values import NamedTuple, Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 class StateType(Enum):
@@ -23,7 +25,9 @@ class StateType(Enum):
 
 
 class StoredConfig(Protocol):
-    """What a database remembers of the configuration that it was made with; "" or None where it does not."""
+    """What a database remembers of the configuration that it was made with; "" or None where it does
+    not.
+    """
 
     @property
     def static_dir(self) -> str | None: ...

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument, NotSupported
 from libpod.host import jsonutil
 from libpod.images import building, changes, difference, pulling, reference
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

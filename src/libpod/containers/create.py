@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import time
-from typing import NamedTuple
 
 from libpod.containers import idmaps, joining, names, volumerequests
 from libpod.containers.joining import NetworkOptions
@@ -16,6 +15,7 @@ from libpod.oci import spec
 from libpod.oci.options import HOST, PRIVATE, SpecOptions
 from libpod.state.records import ContainerRecord
 from libpod.storage.objects import now
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         raise InvalidArgument("a container needs either an image or a root directory")
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
-    options = dataclasses.replace(options, spec=idmaps.resolve(engine, options.spec))
+    options = options._replace(spec=idmaps.resolve(engine, options.spec))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
     name = _free_name(engine, options.name)

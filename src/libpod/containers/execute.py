@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from typing import NamedTuple
 
 from libpod.containers import names
 from libpod.errors import InvalidArgument, InvalidState, LibpodError
@@ -24,6 +23,7 @@ from libpod.host import files, jsonutil, proc, tree
 from libpod.oci import exits, spec, users
 from libpod.oci.attach import AttachSocket, resize
 from libpod.oci.conmon import ContainerFiles, LogTarget, Process
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

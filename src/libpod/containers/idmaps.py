@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 
@@ -59,9 +58,9 @@ def resolve(engine: Engine, options: SpecOptions) -> SpecOptions:
         idmaps.check(maps.gids, "group ID mapping")
         return options
     if not maps:
-        namespaces = dataclasses.replace(options.namespaces, user=HOST)
-        return dataclasses.replace(options, namespaces=namespaces)
-    return dataclasses.replace(options, uid_map=maps.uids, gid_map=maps.gids)
+        namespaces = options.namespaces._replace(user=HOST)
+        return options._replace(namespaces=namespaces)
+    return options._replace(uid_map=maps.uids, gid_map=maps.gids)
 
 
 def _of_namespace(path: str) -> IdMaps:

@@ -6,10 +6,10 @@ Names and order of the keys are those of Podman 4.3 (measured); Podman 5 reads t
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 from libpod.errors import DecodeError
 from libpod.host import jsonutil
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,14 @@ import os
 import signal
 import sys
 import time
-from typing import Final, Literal
 
 from libpod.errors import FileError, InternalError, LockError, NotSupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Literal
+
+    LockResult = Literal["acquired", "owner died", "busy"]
 
 # mount(2) and umount(2).
 MS_RDONLY: Final = 0x1
@@ -68,7 +73,6 @@ MUTEX_ALIGNMENT: Final = _POINTER_SIZE
 _FUTEX_OWNER: Final = 0x3FFFFFFF
 _IS_GLIBC: Final = "CS_GNU_LIBC_VERSION" in os.confstr_names
 
-LockResult = Literal["acquired", "owner died", "busy"]
 
 _library = ctypes.CDLL(None, use_errno=True)
 # The same, called with the interpreter's lock held.

@@ -7,10 +7,10 @@ which is loaded only then, as it costs more start-up time than most commands run
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, FileError
 from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ import shlex
 import signal
 import subprocess
 import time
-from typing import Final, NamedTuple
 
 from libpod.errors import CommandError, CommandNotFound, CommandTimeout, FileError
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from typing import IO
+    from typing import IO, Final
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What a program needs to find the user's things; everything else of our environment stays with us.

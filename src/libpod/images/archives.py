@@ -6,11 +6,11 @@ import contextlib
 import os
 import shutil
 import tarfile
-from typing import NamedTuple
 
 from libpod.errors import DamagedImage, FileError, InvalidArgument, LibpodError
 from libpod.host import files, jsonutil
 from libpod.images import pulling, reference, transport
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import NamedTuple
 
 from libpod.errors import DamagedImage
 from libpod.host import files, jsonutil
 from libpod.storage.objects import now
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

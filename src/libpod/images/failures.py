@@ -7,10 +7,10 @@ and the distribution registry, as they were seen; an unknown one is handed on as
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from libpod import errors
 from libpod.host import process
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
 from libpod.images import reference
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ share. What stands before the first slash is a domain if it has a dot, a colon o
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
+from libpod.values import NamedTuple
 
 DEFAULT_TAG = "latest"
 LOCALHOST = "localhost"

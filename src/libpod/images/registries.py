@@ -10,10 +10,10 @@ skopeo reads the same files for mirrors, blocked and insecure registries; it doe
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.errors import ConfigurationError, DecodeError, InvalidArgument
 from libpod.images import reference
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import contextlib
 import os
 import selectors
 import time
-from typing import NamedTuple
 
 from libpod.errors import CommandNotFound, FileError, InvalidArgument, LibpodError, TransferStalled
 from libpod.host import files, process, scratch
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from libpod.host import files
 from libpod.locks.boot import DIRECTORY_MODE, FILE_NAME, POLL_INTERVAL, BootLock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class AliveLock(filelock.BaseFileLock):

@@ -7,7 +7,6 @@ import os
 import stat
 import struct
 import sys
-from typing import Final
 
 from libpod import failpoints
 from libpod.errors import FileError, InvalidArgument, LockError, LockExists, LockTimeout, NoLocksLeft
@@ -17,6 +16,7 @@ from libpod.locks.waiting import Holders, WaitingLock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
     from libpod.locks import Kind
 

@@ -21,11 +21,11 @@ import errno
 import fcntl
 import os
 import time
-from typing import NamedTuple
 
 from libpod import failpoints
 from libpod.errors import FileError, LibpodError, LockTimeout
 from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

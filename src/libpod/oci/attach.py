@@ -11,9 +11,9 @@ import contextlib
 import itertools
 import os
 import socket
-from typing import NamedTuple
 
 from libpod.errors import FileError, InvalidState
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ import os
 import selectors
 import signal
 import time
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, OCIRuntimeError
 from libpod.host import proc, process
 from libpod.oci import runc
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ They are in the container's run directory and are bound over its own at each sta
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.errors import FileError
 from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, FileError
 from libpod.host import files
+from libpod.values import NamedTuple
 
 # conmon is a millisecond behind the end, unless the disk is slow: it flushes the log first.
 POLL_SECONDS = 0.001

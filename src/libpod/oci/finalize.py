@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from typing import NamedTuple
 
 from libpod.errors import DecodeError
 from libpod.oci import users
 from libpod.oci.spec import text, texts
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import collections
 import os
 import re
 import time
-from typing import NamedTuple
 
 from libpod.errors import FileError, InvalidArgument
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

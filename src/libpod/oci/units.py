@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import resource
 import signal
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
+from libpod.values import NamedTuple
 
 _SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
 from libpod.host import rooted
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

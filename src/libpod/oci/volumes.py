@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

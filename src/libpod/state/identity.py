@@ -8,10 +8,10 @@ stores an empty graph driver where the user named none.
 from __future__ import annotations
 
 import os.path
-from typing import NamedTuple
 
 from libpod.errors import DatabaseMismatch
 from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ nothing here until it is saved.
 from __future__ import annotations
 
 import contextlib
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, NotSupported
 from libpod.state import records
@@ -15,6 +14,7 @@ from libpod.state.identity import DatabaseConfig
 from libpod.state.objects import ObjectState
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
 from libpod.state.tables import Tables, broken, printable
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

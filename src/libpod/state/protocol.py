@@ -10,7 +10,7 @@ DatabaseCorrupt when the file is damaged, and DecodeError when the one object th
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from libpod.values import NamedTuple, Protocol
 
 from libpod.state.records import EVERYTHING
 

@@ -13,15 +13,15 @@ from their sources and checked against databases that Podman 4.3.1 and 5.4 made.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from libpod.errors import DecodeError
 from libpod.host import jsonutil
 from libpod.state import texts
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 CONTAINER: Final = "container"
 POD: Final = "pod"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
 
 from libpod.errors import InvalidArgument, NotSupported
 from libpod.storage.idmaps import NO_MAPS
+from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from typing import NamedTuple
 
 from libpod.errors import FileError, InvalidArgument
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.errors import DependencyExists, NoSuchImage
 from libpod.host import jsonutil, tree
@@ -14,6 +13,7 @@ from libpod.storage import bigdata, objects, records
 from libpod.storage.base import StoreBase
 from libpod.storage.images import ImageRecord, normalize
 from libpod.storage.records import identifier
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ container's next mount has a count that never comes down to nothing, and the lay
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod import failpoints
 from libpod.errors import FileError
 from libpod.host import proc
 from libpod.storage import records
 from libpod.storage.lockfile import LockFile
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from libpod.errors import NoSuchObject
 from libpod.storage import idmaps, records
 from libpod.storage.idmaps import NO_MAPS
 from libpod.storage.records import identifier
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
