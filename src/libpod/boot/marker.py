@@ -312,6 +312,15 @@ def pid_namespace() -> int | None:
         return None
 
 
+# ---------------------------------------------------------------- the last report
+
+
+def read_report(tmp_dir: str) -> dict[str, object]:
+    """The report of the last refresh in this boot. FileError (ENOENT) where there was none; DecodeError."""
+    path = os.path.join(tmp_dir, REPORT)
+    return _load_object(files.read_bytes(path), path)
+
+
 # ---------------------------------------------------------------- is this boot done
 
 

@@ -14,7 +14,6 @@ import os
 import time
 
 from libpod.boot import decide, marker, messages
-from libpod.errors import DecodeError
 from libpod.host import files, journal
 
 TYPE_CHECKING = False
@@ -194,19 +193,6 @@ def store(report: Report, tmp_dir: str) -> None:
     data = json.dumps(report.as_dict(), indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     path = os.path.join(tmp_dir, marker.REPORT)
     files.write_atomic(path, data + b"\n", mode=REPORT_MODE, sync=False, sync_dir=False)
-
-
-def load_last(tmp_dir: str) -> dict[str, object]:
-    """The report of the last refresh in this boot. FileError (ENOENT) where there was none; DecodeError."""
-    path = os.path.join(tmp_dir, marker.REPORT)
-    data = files.read_bytes(path)
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise DecodeError(f"{path}: not JSON: {error}", source=path) from error
-    if not isinstance(value, dict):
-        raise DecodeError(f"{path}: expected a JSON object", source=path)
-    return value
 
 
 def quarantined(report: Mapping[str, Any], kind: str) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_verbs(self, table: Iterable[tuple[str, str]]) -> dict[str, Parser]:
         """Add verbs, given as names and descriptions. One of them must follow."""
-        group = self.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
+        group = self.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser, prog=self.prog)
         found = {}
         for name, description in table:
             found[name] = group.add_parser(

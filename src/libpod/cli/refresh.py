@@ -89,9 +89,9 @@ def _refresh(options: Namespace, settings: Settings) -> int:
 
 def _print_last(options: Namespace, settings: Settings, record: BootRecord | None) -> int:
     """Print the stored report; whatever it says, printing it is a success."""
-    from libpod.boot import report
+    from libpod.boot import marker, report
 
-    found = report.load_last(settings.values["tmp_dir"] if record is None else record.tmp_dir)
+    found = marker.read_report(settings.values["tmp_dir"] if record is None else record.tmp_dir)
     if options.format:
         output.as_json(found)
     else:

@@ -88,11 +88,10 @@ class Store:
 
         *kind* is "containers", "pods" or "volumes".
         """
-        from libpod.boot import report
         from libpod.containers.fields import Fields
 
         try:
-            objects = Fields(report.load_last(self.tmp_dir), "report of the last refresh").child(kind)
+            objects = Fields(marker.read_report(self.tmp_dir), "report of the last refresh").child(kind)
             return {entry.text("id"): entry.text("error") for entry in objects.children("quarantined")}
         except (FileError, DecodeError):
             # No refresh of ours in this boot, or a report that we did not write: there are no reasons.

@@ -152,10 +152,20 @@ def add_pull_flags(parser: Parser) -> None:
     add_platform_flags(parser)
 
 
+# Policies for which an image of the store is good enough.
+_NO_PULL_NEEDED = ("missing", "never")
+
+
 def with_image(runtime: Runtime, options: Namespace, wanted: CreateOptions) -> CreateOptions:
     """*wanted* with the ID of its image, which is pulled if `--pull` says so."""
     if not wanted.image:
         return wanted
+    if options.pull in _NO_PULL_NEEDED and ":" not in wanted.image.partition("/")[0]:
+        # The usual case, without reading all images and the configuration of registries. A colon in front
+        # may be that of a transport.
+        found = runtime.engine.store.named_image(wanted.image)
+        if found is not None:
+            return wanted._replace(image_id=found.id)
     images = runtime.images
     say = _silent if options.quiet else output.message
     image = images.pull(wanted.image, transfer_options(options), policy=options.pull, say=say)

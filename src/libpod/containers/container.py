@@ -13,7 +13,7 @@ import select
 import signal
 import time
 
-from libpod.containers import cleanup, start, status
+from libpod.containers import cleanup, status
 from libpod.errors import (
     ContainerStopped,
     InvalidState,
@@ -128,6 +128,8 @@ class Container:
             self._init()
 
     def _init(self) -> None:
+        from libpod.containers import start
+
         self._require(CONFIGURED, EXITED, STOPPED, verb="initialize")
         if self.record.status == STOPPED:
             cleanup.take_down(self._engine, self.record)
@@ -142,7 +144,13 @@ class Container:
             self._require(CONFIGURED, CREATED, EXITED, STOPPED, verb="start")
             if self.record.status != CREATED:
                 self._init()
-            start.start(self._engine, self.record)
+            self._let_run()
+
+    def _let_run(self) -> None:
+        # Imported where something is started: most verbs start nothing.
+        from libpod.containers import start
+
+        start.start(self._engine, self.record)
 
     def start_attached(self, prepare: Callable[[], object] = lambda: None) -> AttachSocket:
         """As `start`, connected before it runs, so that no output is lost.
@@ -159,7 +167,7 @@ class Container:
             connection = AttachSocket(self._engine.files(self.record).attach_socket)
             try:
                 prepare()
-                start.start(self._engine, self.record)
+                self._let_run()
             except BaseException:
                 connection.close()
                 raise

@@ -20,7 +20,7 @@ import os
 from libpod.containers import names
 from libpod.errors import InvalidArgument, InvalidState, LibpodError
 from libpod.host import files, jsonutil, proc, tree
-from libpod.oci import exits, spec, users
+from libpod.oci import exits, users
 from libpod.oci.attach import AttachSocket, resize
 from libpod.oci.conmon import ContainerFiles, LogTarget, Process
 from libpod.values import NamedTuple
@@ -127,8 +127,9 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
     session = ExecSession(engine, record, identifier, paths)
     try:
         _prepare(record, options, paths)
-        engine.state.add_exec_session(record, identifier)
-        _record_session(engine, record, identifier, options)
+        with engine.state.transaction():
+            engine.state.add_exec_session(record, identifier)
+            _record_session(engine, record, identifier, options)
         started = engine.conmon.execute(
             paths,
             _process(engine, record, options, identifier, paths),
@@ -209,8 +210,13 @@ def _root(record: ContainerRecord) -> str:
     return record.mount_point
 
 
+def _variables(process: dict[str, object]) -> list[str]:
+    found = process.get("env")
+    return [entry for entry in found if isinstance(entry, str)] if isinstance(found, list) else []
+
+
 def _environment(process: dict[str, object], options: ExecOptions, home: str) -> list[str]:
-    values = dict(entry.partition("=")[::2] for entry in spec.texts(process, "env"))
+    values = dict(entry.partition("=")[::2] for entry in _variables(process))
     if home:
         values["HOME"] = home
     values.update(entry.partition("=")[::2] for entry in options.environment)
@@ -236,7 +242,7 @@ def _process(
 
 
 def _place(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
-    from libpod.containers.start import place_conmon
+    from libpod.containers.placing import place_conmon
 
     return place_conmon(engine, record)
 
@@ -294,13 +300,14 @@ def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> 
     """Forget a session, whatever is left of it. The caller holds the container's lock."""
     paths = _paths(engine, record, identifier)
     session = _sessions(record).pop(identifier, None)
-    if session is not None:
-        engine.state.save_container(record)
-        if isinstance(session, dict) and session.get("pid"):
-            ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
-            engine.event(record, "exec_died", exit_code=0 if ended is None else ended.code)
-    if identifier in engine.state.container_exec_sessions(record):
-        engine.state.remove_exec_session(identifier)
+    with engine.state.transaction():
+        if session is not None:
+            engine.state.save_container(record)
+        if identifier in engine.state.container_exec_sessions(record):
+            engine.state.remove_exec_session(identifier)
+    if isinstance(session, dict) and session.get("pid"):
+        ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
+        engine.event(record, "exec_died", exit_code=0 if ended is None else ended.code)
     tree.remove(paths.bundle)
 
 

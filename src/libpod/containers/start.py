@@ -10,7 +10,8 @@ import os
 
 from libpod.containers import cleanup, connecting, idmaps, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
-from libpod.errors import InvalidState, LibpodError, NotSupported
+from libpod.containers.placing import place_conmon
+from libpod.errors import InvalidState, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
 from libpod.network.hostports import Reservation
 from libpod.oci import etcfiles, finalize
@@ -18,7 +19,7 @@ from libpod.oci.conmon import LogTarget, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from libpod.containers.engine import Engine
     from libpod.oci.conmon import ContainerFiles
@@ -91,7 +92,8 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     _write_specification(record, paths, specification)
     cleanup.remove_leftovers(engine, record)
     process = _process(engine, record)._replace(held_descriptors=ports.descriptors)
-    started = engine.conmon.create(paths, process, place_conmon(engine, record))
+    place = place_conmon(engine, record)
+    started = engine.conmon.create(paths, process, place, _load_what_follows)
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
     record.status = CREATED
@@ -99,6 +101,15 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
         record.state.pop(key, None)
     engine.state.save_container(record)
     engine.event(record, "init")
+
+
+def _load_what_follows() -> None:
+    """Import what the rest of a container's life needs, while the runtime keeps the other processor busy."""
+    import shutil
+
+    from libpod.oci import attach
+
+    del attach, shutil
 
 
 def start(engine: Engine, record: ContainerRecord) -> None:
@@ -351,16 +362,3 @@ def log_target(engine: Engine, record: ContainerRecord) -> LogTarget:
         tag=jsonutil.get_str(config, "logTag", "", source=source) if driver == "journald" else "",
         size=size if size > 0 else -1,
     )
-
-
-def place_conmon(engine: Engine, record: ContainerRecord) -> Callable[[int], None]:
-    """Moves conmon to its cgroup. That it cannot be moved is no reason not to run the container."""
-    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
-
-    def place(pid: int) -> None:
-        try:
-            engine.cgroups.place_conmon(parent, record.id, pid)
-        except LibpodError as error:
-            engine.warn(f"conmon of container {record.name} stays in our cgroup: {error}")
-
-    return place

@@ -134,10 +134,18 @@ class Child:
 
     def wait(self, timeout: float) -> int:
         """Its exit status (negative: the signal that ended it). CommandTimeout after *timeout* seconds."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        # Popen.wait(timeout) looks again and again, up to 50 ms too late.
+        descriptor = os.pidfd_open(self.pid)
         try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            raise _timeout_error(self.command, timeout) from error
+            with selectors.DefaultSelector() as selector:
+                selector.register(descriptor, selectors.EVENT_READ)
+                if not selector.select(timeout):
+                    raise _timeout_error(self.command, timeout)
+        finally:
+            os.close(descriptor)
+        return self._process.wait()
 
     def kill(self) -> None:
         """End it and everything in its session at once, and reap it."""

@@ -151,15 +151,23 @@ class Conmon:
         self.log_level = log_level
         self.api_version = api_version
 
-    def create(self, files: ContainerFiles, what: Process, place: Callable[[int], None]) -> Started:
+    def create(
+        self,
+        files: ContainerFiles,
+        what: Process,
+        place: Callable[[int], None],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Started:
         """Create the container whose `config.json` is in the bundle.
 
-        *place* is called with conmon's PID before it forks, to move it to its cgroup. Raises
+        *place* is called with conmon's PID before it forks, to move it to its cgroup, and *meanwhile* while
+        the runtime works, for which it needs some 30 ms. Raises
         OCIRuntimeError, or one of its kinds, with the runtime's own message; the caller then deletes what
         the runtime may have left.
         """
         command = self.command(files, what)
         with _Conversation(self, files, command, place, held=what.held_descriptors) as conversation:
+            meanwhile()
             pid = conversation.read_pid(runc.CREATE_TIMEOUT, f"create container {what.container_id}")
             return Started(pid, _read_pid(files.conmon_pid_file))
 

@@ -68,6 +68,18 @@ class ImageStore(StoreBase):
         with self._reading(self._images):
             return ImageRecord(self._find_image(name))
 
+    def named_image(self, name: str) -> ImageRecord | None:
+        """The image that has exactly this name or ID, or this name on localhost; None if there is none.
+
+        Both come before everything else that a short name may mean, so registries.conf need not be read.
+        """
+        with self._reading(self._images):
+            for candidate in normalize(name)[:2]:
+                found = self._images.get(candidate)
+                if found is not None:
+                    return ImageRecord(found)
+        return None
+
     def _find_image(self, name: str) -> Record:
         for candidate in normalize(name):
             found = self._images.get(candidate)

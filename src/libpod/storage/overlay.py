@@ -150,6 +150,8 @@ class OverlayDriver:
         if len(link) == LINK_LENGTH and "/" not in link:
             files.remove_file(os.path.join(self.home, "l", link))
         path = self._path(layer_id)
+        if not os.path.lexists(path):
+            return
         import shutil
 
         try:

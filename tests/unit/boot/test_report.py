@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libpod.boot import decide, messages
+from libpod.boot import decide, marker, messages
 from libpod.boot import report as reports
 from libpod.boot.decide import Decision
 from libpod.boot.report import Report
@@ -101,24 +101,24 @@ class TestKept:
     def test_round_trip(self, tmp_path: Path) -> None:
         report = sample()
         reports.store(report, str(tmp_path))
-        assert reports.load_last(str(tmp_path)) == report.as_dict()
+        assert marker.read_report(str(tmp_path)) == report.as_dict()
         assert stat.S_IMODE((tmp_path / "refresh.json").stat().st_mode) == 0o600
 
     def test_names_that_have_no_utf8(self, tmp_path: Path) -> None:
         report = sample()
         report.did("remove /run/\udcff")
         reports.store(report, str(tmp_path))
-        assert "\\udcff" in str(reports.load_last(str(tmp_path))["actions"])
+        assert "\\udcff" in str(marker.read_report(str(tmp_path))["actions"])
 
     def test_none(self, tmp_path: Path) -> None:
         with pytest.raises(FileError, match=r"refresh\.json"):
-            reports.load_last(str(tmp_path))
+            marker.read_report(str(tmp_path))
 
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff"])
     def test_damaged(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "refresh.json").write_bytes(data)
         with pytest.raises(DecodeError, match=r"refresh\.json"):
-            reports.load_last(str(tmp_path))
+            marker.read_report(str(tmp_path))
 
 
 class TestText:
