@@ -7,7 +7,6 @@ fails.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import posixpath
 
 from libpod.containers import volumes
@@ -63,8 +62,8 @@ def resolve(
     annotations = dict(options.spec.annotations)
     if options.volumes_from:
         annotations[ANNOTATION] = ",".join(options.volumes_from)
-    spec = dataclasses.replace(options.spec, volumes=made, annotations=annotations)
-    return dataclasses.replace(options, spec=spec)
+    spec = options.spec._replace(volumes=made, annotations=annotations)
+    return options._replace(spec=spec)
 
 
 def _require_supported(volume: NamedVolume) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import NamedTuple
 
 from libpod.containers import names
 from libpod.errors import (
@@ -29,6 +28,7 @@ from libpod.errors import (
 from libpod.host import files, tree
 from libpod.state.records import VolumeRecord
 from libpod.storage.objects import now
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
