@@ -24,7 +24,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 
 from libpod.errors import FileError, NotSupported
 from libpod.host import files, linux, mounts
@@ -199,6 +198,8 @@ class OverlayDriver:
         return answer
 
     def _try_mapping(self) -> bool:
+        import tempfile
+
         files.make_directory(self.home, DIRECTORY_MODE)
         with tempfile.TemporaryDirectory(prefix="compat", dir=self.home) as room:
             for name in ("lower", "mapped", "upper", "work", "merged"):
