@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
 
 from libpod.errors import InvalidArgument
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

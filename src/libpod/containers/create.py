@@ -68,7 +68,7 @@ class CreateOptions(NamedTuple):
     conmon_pid_file: str = ""
     hosts: Sequence[str] = ()
     """`NAME:ADDRESS`."""
-    network: NetworkOptions = dataclasses.field(default_factory=NetworkOptions)
+    network: NetworkOptions = NetworkOptions()
     dns_servers: Sequence[str] = ()
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()

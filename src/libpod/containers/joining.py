@@ -6,13 +6,12 @@ each network its options (`newNetworks` here; BoltDB keeps them in a bucket of t
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
-from typing import NamedTuple
 
 from libpod.containers.ports import Port
 from libpod.errors import InvalidArgument
 from libpod.network import describe, hostports
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ class NetworkRequest(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(NamedTuple):
     """The networks of a new container in the order of its interfaces, and its ports. No networks: none."""
 
     requests: Sequence[NetworkRequest] = ()

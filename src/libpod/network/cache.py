@@ -16,12 +16,12 @@ import base64
 import binascii
 import errno
 import os
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, FileError
 from libpod.host import files, jsonutil
 from libpod.network import conflist, results
 from libpod.network.plugins import Attachment
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

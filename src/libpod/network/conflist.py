@@ -11,10 +11,10 @@ import errno
 import hashlib
 import os
 import re
-from typing import NamedTuple
 
 from libpod.errors import DecodeError, FileError, LibpodError, NoSuchNetwork
 from libpod.host import files, jsonutil
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

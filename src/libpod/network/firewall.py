@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from typing import NamedTuple
 
 from libpod.errors import CommandError
 from libpod.host import process
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import errno
 import os
 import socket
 import time
-from typing import NamedTuple
 
 from libpod.errors import NetworkError
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ A plugin that takes too long is killed with everything that it has started.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from libpod.errors import CommandError, CommandTimeout, DecodeError, PluginError
 from libpod.host import jsonutil, process
 from libpod.network import conflist
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import contextlib
 import errno
 import os
 import time
-from typing import NamedTuple
 
 from libpod import failpoints
 from libpod.errors import FileError, LibpodError, LockTimeout, NetworkError
 from libpod.host import files
 from libpod.network import cache, firewall, leases, namespaces, results, routes
 from libpod.network.plugins import Attachment, Plugins
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
