@@ -2,6 +2,8 @@
 
 The caller holds the container's lock. A container whose configuration has `createNetNS` gets a network
 namespace before it is created in the OCI runtime, and keeps it until it is cleaned up.
+
+This is on the way of every container: what works on networks is imported where there is one.
 """
 
 from __future__ import annotations
@@ -13,11 +15,6 @@ from libpod.containers import ports
 from libpod.containers.fields import Fields
 from libpod.errors import FileError, NotSupported
 from libpod.host import files, jsonutil
-from libpod.network import namespaces
-from libpod.network.cache import interface_order
-from libpod.network.hostports import HostPort, Reservation
-from libpod.network.results import addresses_in
-from libpod.network.setup import Join, Member
 from libpod.oci.etcfiles import NameResolution
 
 TYPE_CHECKING = False
@@ -25,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from libpod.containers.engine import Engine
+    from libpod.network.hostports import HostPort, Reservation
+    from libpod.network.setup import Join, Member
     from libpod.state.records import ContainerRecord
 
 BACKEND_FILE = "defaultNetworkBackend"
@@ -42,6 +41,11 @@ def has_network(record: ContainerRecord) -> bool:
 
 def joins(record: ContainerRecord) -> list[Join]:
     """The networks of a container, in the order of their interfaces."""
+    if not record.network_options:
+        return []
+    from libpod.network.cache import interface_order
+    from libpod.network.setup import Join
+
     found = []
     for name, raw in record.network_options.items():
         options = Fields(raw, f"{record.describe()}: network {name}")
@@ -58,6 +62,8 @@ def joins(record: ContainerRecord) -> list[Join]:
 
 
 def _member(record: ContainerRecord, namespace: str) -> Member:
+    from libpod.network.setup import Member
+
     mappings = [
         {
             "hostPort": port.number,
@@ -72,6 +78,8 @@ def _member(record: ContainerRecord, namespace: str) -> Member:
 
 def _published(record: ContainerRecord) -> list[tuple[HostPort, int]]:
     """Each single published port, and the port of the container that it leads to."""
+    from libpod.network.hostports import HostPort
+
     return [
         (HostPort(port.host_ip, port.host_port + step, name), port.container_port + step)
         for port in ports.published(Fields(record.config, record.describe()))
@@ -108,7 +116,11 @@ def require_ours(engine: Engine, record: ContainerRecord) -> None:
 def require_removable(engine: Engine, record: ContainerRecord) -> None:
     """Raise NotSupported while something of netavark is set up for a container."""
     path = record.netns
-    if not path or namespaces.is_ours(path) or engine.connector.remembered.of_containers([record.id]):
+    if not path:
+        return
+    from libpod.network import namespaces
+
+    if namespaces.is_ours(path) or engine.connector.remembered.of_containers([record.id]):
         return
     if namespaces.exists(path):
         raise _netavark_error(record, "rm")
@@ -149,6 +161,8 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
     """
     if not has_network(record):
         return
+    from libpod.network import namespaces
+
     reservation.take([port for port, _inside in _published(record)], record.id)
     path = namespaces.path_of(record.id)
     if record.netns or namespaces.exists(path) or engine.connector.remembered.of_containers([record.id]):
@@ -170,6 +184,8 @@ def connect(engine: Engine, record: ContainerRecord) -> None:
     try:
         record.state["networkStatus"] = engine.connector.connect(_member(record, record.netns))
     except BaseException:
+        from libpod.network import namespaces
+
         # There is nothing in it any more.
         namespaces.remove(record.netns)
         record.netns = None
@@ -185,6 +201,10 @@ def disconnect(engine: Engine, record: ContainerRecord) -> bool:
     The record is not saved. What goes wrong in it is told as a warning: a container must be able to end.
     """
     path = record.netns
+    if not path and not has_network(record):
+        return False
+    from libpod.network import namespaces
+
     if not path and not engine.connector.remembered.of_containers([record.id]):
         return False
     require_removable(engine, record)
@@ -202,6 +222,8 @@ def disconnect(engine: Engine, record: ContainerRecord) -> bool:
 
 def host_lines(record: ContainerRecord, hostname: str) -> list[tuple[str, Sequence[str]]]:
     """The lines of /etc/hosts for a container with networks: the host, and the container itself."""
+    from libpod.network.results import addresses_in
+
     found: list[tuple[str, Sequence[str]]] = []
     gateway = _gateway(record)
     if gateway:

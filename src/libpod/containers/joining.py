@@ -6,11 +6,8 @@ each network its options (`newNetworks` here; BoltDB keeps them in a bucket of t
 
 from __future__ import annotations
 
-import ipaddress
-
 from libpod.containers.ports import Port
 from libpod.errors import InvalidArgument
-from libpod.network import describe, hostports
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -120,6 +117,10 @@ def _options(request: NetworkRequest, interface: str, container_id: str) -> dict
 
 def _require_address(network: Network, text: str) -> None:
     """Refuse an address that a network will never give, where its file tells which it has."""
+    import ipaddress
+
+    from libpod.network import describe
+
     address = ipaddress.ip_address(text)
     subnets = list(describe.subnets_of(network))
     names = ", ".join(str(subnet["subnet"]) for subnet in subnets)
@@ -152,6 +153,8 @@ def _exposed(ports: Iterable[Exposed]) -> dict[str, object]:
 
 def publish(options: NetworkOptions, exposed: Iterable[Exposed]) -> list[Port]:
     """The ports to publish, each with the port of the host that it gets."""
+    from libpod.network import hostports
+
     wanted = list(options.ports)
     if options.publish_all:
         have = {(port.container_port, port.protocol) for port in wanted}

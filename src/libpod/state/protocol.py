@@ -10,9 +10,8 @@ DatabaseCorrupt when the file is damaged, and DecodeError when the one object th
 
 from __future__ import annotations
 
-from libpod.values import NamedTuple, Protocol
-
 from libpod.state.records import EVERYTHING
+from libpod.values import NamedTuple, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
