@@ -97,15 +97,16 @@ class Directories:
     def remove_stale_pause_file(self) -> None:
         """Remove the note of the process that holds a user's namespaces, when that process is gone."""
         path = os.path.join(self.tmp_dir, PAUSE_FILE)
+        if not os.path.lexists(path):
+            return
         try:
             text = files.read_bytes(path, limit=64)
-        except FileError as error:
-            if error.errno == errno.ENOENT:
-                return
-            raise
+        except FileError:
+            # No file with a number in it, so it names no process either.
+            text = b""
         arguments = proc.command_line(int(text)) if text.strip().isdigit() else []
         if not arguments or os.path.basename(arguments[0]) not in _PAUSE_PROGRAMS:
-            self._remove(path)
+            self._remove_tree(path)
 
     # ------------------------------------------------------------ a container that is gone
 
@@ -130,7 +131,7 @@ class Directories:
 
     def _remove_last_run(self, identifier: str) -> None:
         if identifier in self._exits:
-            self._remove(f"{self.tmp_dir}/{EXITS}/{identifier}")
+            self._remove_tree(f"{self.tmp_dir}/{EXITS}/{identifier}")
         if identifier in self._persist:
             self._remove_tree(f"{self.tmp_dir}/{PERSIST}/{identifier}")
         if identifier in self._sockets:

@@ -20,6 +20,7 @@ This module is loaded by every start: it imports nothing that costs time.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from libpod import failpoints
@@ -43,6 +44,8 @@ RECORD_MODE: Final = 0o600
 
 # No file here is longer than a few hundred bytes, but for the lock numbers in refresh.pending.
 _LIMIT: Final = 1 << 20
+# What opening or reading a symbolic link, a socket or a directory fails with.
+_NO_FILE: Final = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
 
 _INIT_STATUS: Final = "/proc/1/stat"
 _PID_NAMESPACE: Final = "/proc/self/ns/pid"
@@ -94,13 +97,18 @@ def _read(path: str) -> tuple[bytes, float] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileError("read", path, error) from error
+        raise _not_read(path, error) from error
     try:
         return os.read(descriptor, _LIMIT), os.fstat(descriptor).st_ctime
     except OSError as error:
-        raise FileError("read", path, error) from error
+        raise _not_read(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def _not_read(path: str, error: OSError) -> FileError:
+    hint = f"{path} is no regular file: remove it" if error.errno in _NO_FILE else None
+    return FileError("read", path, error, hint=hint)
 
 
 # ---------------------------------------------------------------- the boot record

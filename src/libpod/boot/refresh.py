@@ -527,7 +527,7 @@ class _Run:
             self.report.did(f"write {path}")
         self.report.finish()
         if self.write:
-            reports.store(self.report, self.tmp_dir)
+            self._store_report()
             marker.remove_pending(self.tmp_dir)
             marker.write_alive(self.tmp_dir, self.facts.boot_id)
 
@@ -539,6 +539,15 @@ class _Run:
             self.report.did(f"append to {recording.file_of(self.config)}")
         if self.write:
             recording.Recorder(self.config, self.report.warn).record("system", "refresh")
+
+    def _store_report(self) -> None:
+        """Keep the report for `--last`; where something is in its place, nobody needs it to go on."""
+        try:
+            reports.store(self.report, self.tmp_dir)
+        except FileError as error:
+            if is_systemic(error):
+                raise
+            self.report.warn(error.message)
 
     def _record(self) -> BootRecord:
         return BootRecord(

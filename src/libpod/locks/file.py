@@ -173,9 +173,13 @@ class FileLockManager:
             files.remove_file(self._path(number))
 
     def allocated(self) -> set[int]:
-        """The numbers that are taken now. Files with other names are left alone."""
+        """The numbers that are taken now. Files with other names are left alone.
+
+        What is no regular file can be locked by nobody: such a number is neither taken nor to be had.
+        """
         try:
-            names = os.listdir(self.directory)
+            with os.scandir(self.directory) as entries:
+                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
         except OSError as error:
             raise FileError("list locks in", self.directory, error) from error
         return {int(name) for name in names if name.isascii() and name.isdigit() and name == str(int(name))}

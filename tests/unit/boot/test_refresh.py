@@ -249,6 +249,62 @@ class TestFiles:
         assert mode(store.tmp) & 0o111 == 0o111
 
 
+class TestHostileFiles:
+    """What somebody put where a file of ours belongs."""
+
+    PLACES = ("alive", "refresh.pending", "boot-record.json")
+
+    def put(self, path: Path, what: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if what == "directory":
+            (path / "inside").mkdir(parents=True)
+        elif what == "pipe":
+            os.mkfifo(path)
+        elif what == "link":
+            path.symlink_to(path.parent / "victim")
+        else:
+            with path.open("wb") as file:
+                file.truncate(3 << 30)
+
+    @pytest.mark.parametrize("what", ["directory", "link"])
+    @pytest.mark.parametrize("name", PLACES)
+    def test_marks_that_are_no_files(self, store: Store, name: str, what: str) -> None:
+        place = store.record if name == "boot-record.json" else store.tmp / name
+        self.put(place, what)
+        before = store.rows()
+        with pytest.raises(FileError, match=name) as caught:
+            store.refresh()
+        assert caught.value.hint == f"{place} is no regular file: remove it"
+        assert store.rows() == before
+        assert not (place.parent / "victim").exists()
+
+    @pytest.mark.parametrize("what", ["directory", "pipe", "link", "huge file"])
+    @pytest.mark.parametrize("name", ["exits/ID", "persist/ID", "socket/ID", "pause.pid"])
+    def test_leftovers_of_any_kind_are_removed(self, store: Store, name: str, what: str) -> None:
+        place = store.tmp / name.replace("ID", identifier(0))
+        self.put(place, what)
+        assert store.refresh().degraded is False
+        assert not os.path.lexists(place)
+        assert not (place.parent / "victim").exists()
+
+    @pytest.mark.parametrize("what", ["directory", "pipe", "link", "huge file"])
+    def test_a_report_that_cannot_be_kept_stops_nothing(self, store: Store, what: str) -> None:
+        self.put(store.tmp / "refresh.json", what)
+        report = store.refresh()
+        assert bool(report.warnings) is (what == "directory")
+        assert (store.tmp / "alive").exists()
+        assert store.refresh()["decision"] == "noop"
+
+    @pytest.mark.parametrize(
+        ("what", "renumbered"), [("directory", 1), ("link", 1), ("pipe", 1), ("huge file", 0)]
+    )
+    def test_a_lock_that_nobody_can_take_is_changed(self, store: Store, what: str, renumbered: int) -> None:
+        """Podman panics when it takes one."""
+        self.put(store.tmp / "locks/0", what)
+        assert store.refresh().locks_renumbered == renumbered
+        assert store.stored(0).lock_id == (2047 if renumbered else 0)
+
+
 class TestLocks:
     def test_duplicates_are_renumbered_for_good(self, make_store: Callable[..., Store]) -> None:
         store = make_store()
