@@ -64,6 +64,8 @@
 
 from __future__ import annotations
 
+import errno
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -326,10 +328,20 @@ class NoLocksLeft(LockError):
     """All locks are allocated."""
 
 
+# What a person can do about the reasons that concern a whole file system.
+_FILE_HINTS = {
+    "ENOSPC": "make room on that file system, and try again",
+    "EDQUOT": "make room, or raise the quota, and try again",
+    "EROFS": "see in the kernel's log why it is read-only, and mount it for writing",
+    "EIO": "see in the kernel's log what is wrong with the disk",
+}
+
+
 class FileError(LibpodError):
     """A file operation failed: what was tried, on which path, and the system's reason."""
 
     def __init__(self, operation: str, path: str, cause: OSError, *, hint: str | None = None) -> None:
+        hint = hint or _FILE_HINTS.get(errno.errorcode.get(cause.errno or 0, ""))
         super().__init__(f"{operation} {path}: {cause.strerror or cause}", hint=hint)
         self.operation = operation
         self.path = path
