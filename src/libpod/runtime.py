@@ -6,7 +6,14 @@ import contextlib
 import functools
 
 from libpod.config.runtime import RuntimeConfig
-from libpod.errors import InvalidState, LibpodError, NoSuchContainer, RefreshRefused, RuntimeStopped
+from libpod.errors import (
+    InvalidState,
+    LibpodError,
+    LockError,
+    NoSuchContainer,
+    RefreshRefused,
+    RuntimeStopped,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,7 +217,7 @@ class Runtime:
     def remove_broken_container(self, name: str) -> None:
         """Remove a container whose record cannot be read: its storage, then all traces in the database.
 
-        Its lock number cannot be told and is free again after the next boot refresh. Raises NoSuchContainer,
+        A lock number that cannot be read any more is free again after the next boot. Raises NoSuchContainer,
         InvalidState while a conmon of it lives, and DependencyExists while others need it.
         """
         from libpod.host import proc
@@ -223,9 +230,13 @@ class Runtime:
                     f"broken container {name} is alive: process {process.pid} is its conmon",
                     hint=f"end it first: kill {process.pid}",
                 )
-        self.state.remove_broken(CONTAINER, identifier)
+        self.state.require_unused(CONTAINER, identifier)
         with contextlib.suppress(NoSuchContainer):
             self.engine.store.delete_container(identifier)
+        number = self.state.remove_broken(CONTAINER, identifier)
+        if number is not None:
+            with contextlib.suppress(LockError):
+                self.engine.locks.free(number)
 
     def pods(self) -> list[PodRecord]:
         """Every pod that can be read."""

@@ -79,18 +79,22 @@ class ObjectState(BaseState):
                 raise InvalidArgument(f"{record.describe()} is in pod {pod}: remove it from that pod")
             rules.delete_container(tables, record)
 
-    def remove_broken(self, kind: str, identifier: str, *, force: bool = False) -> None:
-        """Remove every trace of an object without reading it."""
+    def require_unused(self, kind: str, identifier: str) -> None:
+        """Raise DependencyExists where containers need this object, readable or not."""
+        with self._view() as tables:
+            rules.require_unused(tables, kind, identifier)
+
+    def remove_broken(self, kind: str, identifier: str, *, force: bool = False) -> int | None:
+        """Remove every trace of an object without reading it; the number of its lock."""
         rules.require_text(identifier)
         with self._update() as tables:
-            dependents = rules.dependents(tables, kind, identifier)
             # Containers of a pod would be left without it: they have to go first.
-            if dependents and (kind == POD or not force):
-                raise DependencyExists(
-                    f"{kind} {identifier} is needed by {', '.join(dependents)}", dependents=dependents
-                )
+            if kind == POD or not force:
+                rules.require_unused(tables, kind, identifier)
+            number = rules.lock_number_of(tables, identifier)
             if not tables.purge(kind, identifier):
                 raise rules.missing(kind, identifier)
+        return number
 
     def update_container(self, record: ContainerRecord) -> None:
         """Read the state again into *record*."""

@@ -175,8 +175,13 @@ class State(Protocol):
         sessions.
         """
 
-    def remove_broken(self, kind: str, identifier: str, *, force: bool = False) -> None:
+    def require_unused(self, kind: str, identifier: str) -> None:
+        """Raise DependencyExists where containers need this object, readable or not."""
+
+    def remove_broken(self, kind: str, identifier: str, *, force: bool = False) -> int | None:
         """Remove every trace of an object without reading it, whatever state it is in.
+
+        Returns the number of the lock that it had for itself, where that can still be read.
 
         *kind* and *identifier* are the kind and the ID of its BrokenRecord. Raises NoSuchObject, and
         DependencyExists while containers are in a pod, or other objects need it and *force* is not set.

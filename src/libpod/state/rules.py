@@ -7,6 +7,7 @@ start of an ID (a container may be called "db" while another one's ID starts so)
 from __future__ import annotations
 
 import contextlib
+import re
 
 from libpod.errors import (
     ContainerExists,
@@ -23,6 +24,7 @@ from libpod.errors import (
     PodExists,
     PodRemoved,
 )
+from libpod.host import jsonutil
 from libpod.state.records import CONTAINER, POD, VOLUME, BrokenRecord
 
 TYPE_CHECKING = False
@@ -41,6 +43,8 @@ _MISSING: Final[dict[str, type[NoSuchObject]]] = {
     POD: NoSuchPod,
     VOLUME: NoSuchVolume,
 }
+# A label of that name has a text, not a number.
+_LOCK_NUMBER: Final = re.compile(rb'"lockID":\s*(\d+)')
 _EXISTING: Final[dict[str, type[ObjectExists]]] = {CONTAINER: ContainerExists, POD: PodExists}
 
 
@@ -199,6 +203,34 @@ def delete_container(tables: Tables, record: ContainerRecord) -> None:
     if sessions:
         raise InvalidState(f"{record.describe()} has exec sessions: {', '.join(sessions)}")
     tables.delete_container(record.id)
+
+
+def require_unused(tables: Tables, kind: str, identifier: str) -> None:
+    """Raise DependencyExists where containers need an object of any kind."""
+    users = dependents(tables, kind, identifier)
+    if users:
+        raise DependencyExists(f"{kind} {identifier} is needed by {', '.join(users)}", dependents=users)
+
+
+def lock_number_of(tables: Tables, identifier: str) -> int | None:
+    """The number of the lock that an object has for itself, as far as its configuration can be read."""
+    found: list[int] = []
+    own = None
+    for config in tables.stored_configs():
+        match = _LOCK_NUMBER.search(config)
+        if match is not None:
+            found.append(int(match[1]))
+            if identifier.encode() in config and _is_config_of(config, identifier):
+                own = found[-1]
+    return own if own is not None and found.count(own) == 1 else None
+
+
+def _is_config_of(config: bytes, identifier: str) -> bool:
+    try:
+        found = jsonutil.loads_object(config, "config")
+    except DecodeError:
+        return False
+    return identifier == found.get("id", found.get("name"))
 
 
 def dependents(tables: Tables, kind: str, identifier: str) -> list[str]:

@@ -66,8 +66,25 @@ def test_broken_container_can_be_removed(populated: Store, part: str) -> None:
     assert identifier in refused.stderr
     populated.libpod("rm", "--force", identifier)
     assert "exited" not in populated.states()
+    if part == "state":
+        assert populated.allocated_locks() == set(database.lock_numbers(populated.database).values())
     assert identifier not in populated.podman("ps", "-aq", "--no-trunc", "--external").stdout
     populated.create("exited")
+    assert populated.libpod("db", "check").status == 0
+
+
+@pytest.mark.parametrize("part", ["state", "config"])
+def test_broken_container_that_others_need_stays_whole(populated: Store, part: str) -> None:
+    identifier, _ = database.named(populated.database, "container", "running")
+    needs, _ = database.named(populated.database, "container", "needs-running")
+    database.write(populated.database, "container", identifier, part, BROKEN["cut"])
+    populated.refresh(status=1)
+    refused = populated.libpod("rm", "--force", "running", check=False)
+    assert refused.status == 125
+    assert needs in refused.stderr
+    assert populated.on_disk(f"{populated.root}/overlay-containers/{identifier}/userdata").is_dir()
+    populated.libpod("rm", "needs-running")
+    populated.libpod("rm", "--force", "running")
     assert populated.libpod("db", "check").status == 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -333,6 +333,28 @@ def test_row_with_a_value_that_cannot_be(tmp_path: Path, column: str, value: obj
         if isinstance(record, BrokenRecord):
             store.remove_broken(record.kind, record.id)
     assert split(store.all_containers())[1] == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ({}, 7),
+        ({"labels": {"lockID": "7"}}, 7),
+        ({"name": "\xff"}, 7),
+        ({"lockID": 3}, None),
+        ({"lockID": None}, None),
+    ],
+)
+def test_lock_number_of_a_removed_one(kind: str, tmp_path: Path, change: dict[str, Any], number: int) -> None:
+    """It is told where it is known and nobody else has it."""
+    store = samples.open_state(kind, tmp_path)
+    record = container(2, **{"lockID": 7, **change})
+    store.add_container(record)
+    store.add_container(container(3, lockID=3))
+    store.add_container(container(4, lockID=77, labels={"of": identifier(2)}))
+    assert store.remove_broken("container", VICTIM) == number
+    assert split(store.all_containers())[0] == [identifier(3), identifier(4)]
     store.close()
 
 
