@@ -35,6 +35,8 @@ CONTAINER_VERBS: Final = {
     "exec": Verb("exec", "Run a command in a running container."),
     "logs": Verb("logs", "Show the output of a container."),
     "port": Verb("port", "Show which ports of the host lead to a container."),
+    "cp": Verb("cp", "Copy files out of a container, into one, or between two."),
+    "export": Verb("cp", "Write the root of a container as a tar.", "configure_export"),
     "wait": Verb("lifecycle", "Wait until containers have ended.", "configure_wait"),
     "rm": Verb("lifecycle", "Remove containers.", "configure_rm"),
     "mount": Verb("lifecycle", "Mount the root of containers.", "configure_mount"),

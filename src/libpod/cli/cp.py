@@ -1,0 +1,123 @@
+"""`libpod cp` and `libpod export`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from libpod.cli import codes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
+    from libpod.containers.copying import Place
+    from libpod.runtime import Runtime
+
+_STREAM = "-"
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments of `cp`."""
+    parser.add_argument(
+        "-a",
+        "--archive",
+        metavar="BOOL",
+        nargs="?",
+        type=_truth,
+        default=True,
+        const=True,
+        help="give what is copied to the container's user, or to us (true)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="let a file replace a directory, and the other way round"
+    )
+    parser.add_argument("source", metavar="[CONTAINER:]PATH", help="what to copy; - for a tar on our input")
+    parser.add_argument("target", metavar="[CONTAINER:]PATH", help="where to; - for a tar on our output")
+    parser.runs(_copy)
+
+
+def _truth(text: str) -> bool:
+    from libpod.cli.parser import truth
+
+    return truth(text)
+
+
+def _copy(options: Namespace) -> int:
+    from libpod.cli import runtimes
+    from libpod.containers import copying
+    from libpod.errors import InvalidArgument
+
+    with runtimes.open_runtime(options) as runtime, contextlib.ExitStack() as stack:
+        source, target = (_side(runtime, text, stack) for text in (options.source, options.target))
+        if not (_is_of_container(options.source) or _is_of_container(options.target)):
+            raise InvalidArgument(
+                "cp needs a container as source or target", hint="name it before the path: web:/etc/hosts"
+            )
+        owner = target.owner if options.archive and target is not None else None
+        if target is None and source is not None:
+            copying.pack(source, sys.stdout.buffer)
+        elif source is None and target is not None:
+            copying.unpack(sys.stdin.buffer, target, owner=owner, overwrite=options.overwrite)
+        elif source is not None and target is not None:
+            copying.copy(source, target, owner=owner, overwrite=options.overwrite)
+    return codes.DONE
+
+
+def _is_of_container(text: str) -> bool:
+    """A path of the host may have a colon, too: it begins with . or / then, as podman-cp(1) has it."""
+    return ":" in text and not text.startswith((".", "/"))
+
+
+def _side(runtime: Runtime, text: str, stack: contextlib.ExitStack) -> Place | None:
+    """The place that *text* means; None for a stream."""
+    from libpod.containers import copying
+
+    if text == _STREAM:
+        return None
+    if not _is_of_container(text):
+        absolute = os.path.join(os.getcwd(), text)
+        return copying.Place("/", absolute, text, (os.getuid(), os.getgid()))
+    name, _, path = text.partition(":")
+    return stack.enter_context(copying.opened(runtime.engine, runtime.container(name), path or "/"))
+
+
+def configure_export(parser: Parser) -> None:
+    """Add the arguments of `export`."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, not to our output")
+    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.runs(_export)
+
+
+def _export(options: Namespace) -> int:
+    from libpod.cli import runtimes
+    from libpod.containers import copying
+    from libpod.errors import FileError, InvalidArgument
+
+    if options.output is None and sys.stdout.isatty():
+        raise InvalidArgument("a tar does not belong on a terminal", hint="use --output FILE, or a pipe")
+    with runtimes.open_runtime(options) as runtime:
+        container = runtime.container(options.container)
+        try:
+            if options.output is None:
+                copying.export(container, sys.stdout.buffer)
+            else:
+                _export_to_file(container, options.output)
+        except OSError as error:
+            raise FileError("write", options.output or "standard output", error) from error
+    return codes.DONE
+
+
+def _export_to_file(container: Container, path: str) -> None:
+    """A file that could not be written whole does not stay."""
+    from libpod.containers import copying
+
+    with open(path, "wb") as stream:
+        try:
+            copying.export(container, stream)
+        except BaseException:
+            os.unlink(path)
+            raise
