@@ -356,6 +356,15 @@ class BoltTables(Tables):
             bucket.flush()
         return True
 
+    def rename_container(self, record: ContainerRecord, old: str) -> None:
+        key, name = record.id.encode(), record.name.encode()
+        self._delete(schema.NAMES, old.encode())
+        self._register(record, schema.ALL_CONTAINERS)
+        for other in record.dependencies:
+            self._reference(CONTAINER, other, schema.DEPENDENCIES, key, name)
+        if record.pod:
+            self._reference(POD, record.pod, schema.MEMBERS, key, name)
+
     def delete_container(self, identifier: str) -> None:
         key = identifier.encode()
         found = self.read_container(identifier)

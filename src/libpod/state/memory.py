@@ -165,6 +165,11 @@ class MemoryTables(Tables):
             self._containers[record.id] = row
         return row is not None
 
+    def rename_container(self, record: ContainerRecord, old: str) -> None:
+        self._names.pop(old, None)
+        self._names[record.name] = record.id
+        self._containers[record.id] = self._containers[record.id]._replace(name=record.name)
+
     def delete_container(self, identifier: str) -> None:
         self._names.pop(self._containers.pop(identifier).name, None)
         for session in self.exec_sessions_of(identifier):

@@ -125,6 +125,14 @@ class ObjectState(BaseState):
             record.config_changed = True
             self.save_container(record)
 
+    def rename_container(self, record: ContainerRecord, name: str) -> None:
+        """Give a container another name."""
+        rules.require_valid(record)
+        with self._update() as tables:
+            rules.require_there(tables, record)
+            rules.rename_container(tables, record, name)
+            self.rewrite_container_config(record)
+
     def container_in_use(self, record: ContainerRecord) -> list[str]:
         """The IDs of the containers that need this one."""
         rules.require_valid(record)

@@ -68,6 +68,9 @@ class StateTransaction(Protocol):
     def put_container(self, record: ContainerRecord) -> bool:
         """Write state, network namespace, and the configuration if it changed. False: it is not there."""
 
+    def rename_container(self, record: ContainerRecord, old: str) -> None:
+        """Register a container that is there under the name that its configuration has now, not *old*."""
+
     def dependents(self, container_id: str) -> list[str]:
         """The IDs of the containers that need this one."""
 
@@ -195,6 +198,12 @@ class State(Protocol):
 
     def rewrite_container_config(self, record: ContainerRecord) -> None:
         """Write the configuration of *record*, which otherwise never changes. Raises NoSuchContainer."""
+
+    def rename_container(self, record: ContainerRecord, name: str) -> None:
+        """Give a container another name, in its configuration and wherever names are registered.
+
+        Raises NoSuchContainer, and ContainerExists or PodExists where the name is in use.
+        """
 
     def container_in_use(self, record: ContainerRecord) -> list[str]:
         """The IDs of the containers that need this one. Raises NoSuchContainer."""

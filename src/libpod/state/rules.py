@@ -158,14 +158,27 @@ def _only_match(tables: Tables, prefix: str, kind: str) -> str | None:
 def require_free(tables: Tables, record: Record) -> None:
     """Raise ContainerExists or PodExists where the ID or the name of a new object is in use."""
     require_text(record.id)
-    require_text(record.name)
     kind = tables.kind_of(record.id)
     if kind is not None:
         raise _EXISTING[kind](record.id, f"ID {record.id} is in use by a {kind}")
-    owner = _owner(tables, record.name)
+    require_free_name(tables, record.name)
+
+
+def require_free_name(tables: Tables, name: str) -> None:
+    """Raise ContainerExists or PodExists where a name is in use."""
+    require_text(name)
+    owner = _owner(tables, name)
     if owner is not None:
-        kind = tables.kind_of(owner) or record.kind
-        raise _EXISTING[kind](record.name, f"name {record.name} is in use by {kind} {owner}")
+        kind = tables.kind_of(owner) or CONTAINER
+        raise _EXISTING[kind](name, f"name {name} is in use by {kind} {owner}")
+
+
+def rename_container(tables: Tables, record: ContainerRecord, name: str) -> None:
+    """Register a container under another name, and set that in its configuration."""
+    require_free_name(tables, name)
+    old = record.name
+    record.config["name"] = name
+    tables.rename_container(record, old)
 
 
 def insert_container(tables: Tables, record: ContainerRecord) -> None:

@@ -244,6 +244,9 @@ class SQLiteTables(Tables):
             return self._put("Container", record)
         return self._put_config("Container", record)
 
+    def rename_container(self, record: ContainerRecord, old: str) -> None:  # noqa: ARG002 - kept nowhere else
+        self._db.change("UPDATE ContainerConfig SET Name = ? WHERE ID = ?", record.name, record.id)
+
     def delete_container(self, identifier: str) -> None:
         self.purge(CONTAINER, identifier)
 

@@ -304,6 +304,38 @@ def test_rewriting_cannot_rename(store: State) -> None:
         store.rewrite_container_config(found)
 
 
+def test_renaming(store: State) -> None:
+    add(store, container(1), container(2))
+    found = store.container(identifier(1))
+    old, state = found.name, dict(found.state)
+    store.rename_container(found, "other")
+    assert store.lookup_container("other").id == identifier(1)
+    assert store.container(identifier(1)).name == "other"
+    assert store.container(identifier(1)).state == state
+    with pytest.raises(NoSuchContainer):
+        store.lookup_container(old)
+    store.rename_container(store.container(identifier(2)), old)
+    assert store.lookup_container_id(old) == identifier(2)
+    assert store.check() == []
+
+
+def test_renaming_to_a_name_in_use(store: State) -> None:
+    add(store, container(1), container(2))
+    store.add_pod(pod(3))
+    found = store.container(identifier(1))
+    old = found.name
+    for taken, error in (
+        (container(2).name, ContainerExists),
+        (pod(3).name, PodExists),
+        (old, ContainerExists),
+    ):
+        with pytest.raises(error):
+            store.rename_container(store.container(identifier(1)), taken)
+    assert store.lookup_container(old).id == identifier(1)
+    with pytest.raises(NoSuchContainer):
+        store.rename_container(container(4), "other")
+
+
 @pytest.mark.parametrize(
     "use",
     [
