@@ -32,6 +32,12 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
+def configure_of_containers(parser: Parser) -> None:
+    """Add the arguments of `container inspect`."""
+    configure(parser)
+    parser.set_defaults(type="container")
+
+
 def run(options: Namespace) -> int:
     """Print a list with each object; those that are found, before the error for the first that is not."""
     if not options.names:

@@ -35,6 +35,10 @@ CONTAINER_VERBS: Final = {
     "exec": Verb("exec", "Run a command in a running container."),
     "logs": Verb("logs", "Show the output of a container."),
     "port": Verb("port", "Show which ports of the host lead to a container."),
+    "top": Verb("top", "Show the processes of a container."),
+    "stats": Verb("stats", "Show what containers use: CPU, memory, network, block devices."),
+    "diff": Verb("diff", "Show which files a container has changed."),
+    "rename": Verb("rename", "Give a container another name."),
     "cp": Verb("cp", "Copy files out of a container, into one, or between two."),
     "export": Verb("cp", "Write the root of a container as a tar.", "configure_export"),
     "wait": Verb("lifecycle", "Wait until containers have ended.", "configure_wait"),
@@ -45,6 +49,16 @@ CONTAINER_VERBS: Final = {
     "cleanup": Verb("lifecycle", "Take down what containers that ended have left.", "configure_cleanup"),
 }
 """The verbs that also follow the noun `container`."""
+
+CONTAINER_ONLY_VERBS: Final = {
+    "ls": Verb("ps", "List containers."),
+    "list": Verb("ps", "List containers."),
+    "ps": Verb("ps", "List containers."),
+    "inspect": Verb("inspect", "Show everything about containers.", "configure_of_containers"),
+    "exists": Verb("container", "Tell by the exit status whether there is a container.", "configure_exists"),
+    "prune": Verb("rename", "Remove all containers that do not run.", "configure_prune"),
+}
+"""The verbs that only follow the noun `container`, or mean containers alone there."""
 
 SHARED_IMAGE_VERBS: Final = {
     "pull": Verb("transfers", "Get images from a registry.", "configure_pull"),

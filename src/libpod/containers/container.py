@@ -19,6 +19,7 @@ from libpod.errors import (
     InvalidState,
     LibpodError,
     LockError,
+    NoSuchContainer,
 )
 from libpod.host import jsonutil, proc, process
 from libpod.oci import exits, logs
@@ -118,6 +119,11 @@ class Container:
         found = status.status_name(self.record.status)
         wanted = " or ".join(status.status_name(state) for state in states)
         raise InvalidState(f"container {self.name} is {found}: to {verb} it, it must be {wanted}")
+
+    def require_running(self, verb: str) -> None:
+        """Raise InvalidState unless it runs now; *verb* is what somebody wants to do with it."""
+        with self._locked():
+            self._require(RUNNING, verb=verb)
 
     # ------------------------------------------------------------ starting
 
@@ -253,6 +259,27 @@ class Container:
             self._require(RUNNING, STOPPING, PAUSED, verb="send a signal to")
             self._engine.runtime.kill(self.id, number)
             self._engine.event(self.record, "kill")
+
+    def rename(self, name: str) -> None:
+        """Give it another name, in the database and in the storage. It may run.
+
+        Raises ContainerExists or PodExists where the name is in use, and InvalidArgument for what is none.
+        """
+        from libpod.containers import names
+
+        names.check(name, "container")
+        with self._locked():
+            old = self.name
+            self._engine.state.rename_container(self.record, name)
+            try:
+                self._engine.store.set_container_names(self.id, [name])
+            except NoSuchContainer:
+                # In a root directory of its own it has no record in the storage, or another program took it.
+                pass
+            except LibpodError:
+                self._engine.state.rename_container(self.record, old)
+                raise
+            self._engine.event(self.record, "rename")
 
     def pause(self) -> None:
         """Freeze all its processes. It must be running."""

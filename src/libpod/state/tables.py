@@ -91,6 +91,10 @@ class Tables(ABC):
         """The ID of the container's pod."""
 
     @abstractmethod
+    def rename_container(self, record: ContainerRecord, old: str) -> None:
+        """Register a container that is there under the name that it has now, and not under *old* any more."""
+
+    @abstractmethod
     def dependents(self, container_id: str) -> list[str]:
         """The IDs of the containers that need this one."""
 

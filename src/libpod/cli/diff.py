@@ -1,0 +1,52 @@
+"""`libpod diff`."""
+
+from __future__ import annotations
+
+from libpod.cli import codes, output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from libpod.cli.parser import Parser
+    from libpod.runtime import Runtime
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("name", metavar="NAME", help="a container or an image")
+    parser.add_format()
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Print what a container has changed against its image, or an image against the layer below."""
+    from libpod.cli import runtimes
+    from libpod.containers import changes
+
+    with runtimes.open_runtime(options) as runtime:
+        layer, left_out = _layer(runtime, options.name)
+        found = changes.of_layer(runtime.engine.store, layer, left_out)
+    if options.format:
+        keys = {changes.CHANGED: "changed", changes.ADDED: "added", changes.DELETED: "deleted"}
+        output.as_json(
+            {word: [path for path, kind in found if kind == letter] for letter, word in keys.items()}
+        )
+    elif found:
+        output.data("\n".join(f"{kind} {output.printable(path)}" for path, kind in found))
+    return codes.DONE
+
+
+def _layer(runtime: Runtime, name: str) -> tuple[str, frozenset[str]]:
+    """The layer of a container, or of an image; and the paths that are not its own doing."""
+    from libpod.containers import changes
+    from libpod.errors import NoSuchContainer, NotSupported
+
+    store = runtime.engine.store
+    try:
+        container = runtime.container(name)
+    except NoSuchContainer:
+        return store.image(name).top_layer, frozenset()
+    if container.record.config.get("rootfs"):
+        raise NotSupported(f"container {name} has a root directory and no layer: there is nothing to compare")
+    return store.container(container.id).layer_id, changes.MADE_FOR_MOUNTS

@@ -1,0 +1,136 @@
+"""`libpod stats`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from libpod.cli import codes, output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+    from typing import Final
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
+    from libpod.containers.statistics import Usage
+    from libpod.runtime import Runtime
+
+HEADER: Final = (
+    "ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET IO", "BLOCK IO", "PIDS", "CPU TIME",
+    "AVG CPU %",
+)  # fmt: skip
+_FIELDS: Final = (
+    "ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDS", "CPUTime", "AVGCPU",
+)  # fmt: skip
+HEADERS: Final = dict(zip(_FIELDS, HEADER, strict=True))
+_CLEAR: Final = "\x1b[2J\x1b[H"
+DEFAULT_INTERVAL: Final = 5
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("container", metavar="CONTAINER", nargs="*", help="those alone (all that run)")
+    parser.add_argument("-a", "--all", action="store_true", help="show those that do not run, too")
+    parser.add_argument("--no-stream", action="store_true", help="print once, and end")
+    parser.add_argument("--no-reset", action="store_true", help="do not clear the screen in between")
+    parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
+    parser.add_argument(
+        "-i",
+        "--interval",
+        metavar="SECONDS",
+        type=int,
+        default=DEFAULT_INTERVAL,
+        help=f"how often to print ({DEFAULT_INTERVAL})",
+    )
+    parser.add_format(template=True)
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Print figures, once or again and again until Ctrl-C."""
+    from libpod.cli import runtimes
+    from libpod.errors import InvalidArgument
+
+    if options.interval < 1:
+        raise InvalidArgument("--interval is at least one second")
+    with runtimes.open_runtime(options) as runtime:
+        before: dict[str, Usage] = {}
+        while True:
+            usages = _read(runtime, options)
+            if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
+                output.data(_CLEAR)
+            _print(usages, before, options)
+            if options.no_stream:
+                return codes.DONE
+            before = {usage.id: usage for usage in usages}
+            time.sleep(options.interval)
+
+
+def _read(runtime: Runtime, options: Namespace) -> list[Usage]:
+    from libpod.containers import statistics
+
+    return statistics.read(runtime.engine, _running(runtime, options))
+
+
+def _running(runtime: Runtime, options: Namespace) -> list[Container]:
+    """Those named, which must be there; else all. One that does not run has no figures."""
+    named = [runtime.container(name) for name in options.container]
+    return [one for one in named or runtime.containers() if one.state() in ("running", "paused")]
+
+
+def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namespace) -> None:
+    rows = [cells(usage, before.get(usage.id), whole=options.no_trunc) for usage in usages]
+    if options.format == "json":
+        output.as_json([as_json(usage, before.get(usage.id)) for usage in usages])
+    elif options.format:
+        from libpod.cli import templates
+
+        fields = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
+        shown = templates.listed(options.format, fields, HEADERS)
+        if shown:
+            output.data(shown)
+    else:
+        output.data(output.table(HEADER, rows))
+
+
+def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[str]:
+    """The texts of one row."""
+    from libpod.containers.processes import span
+    from libpod.images.listing import human_size
+
+    def size(number: int) -> str:
+        return human_size(number, digits=4, gap="")
+
+    figures = usage.figures
+    return [
+        usage.id if whole else usage.id[:12],
+        usage.name,
+        f"{usage.cpu_since(before):.2f}%",
+        f"{size(figures.memory)} / {size(usage.memory_limit)}",
+        f"{usage.memory_share():.2f}%",
+        f"{size(usage.network_received)} / {size(usage.network_sent)}",
+        f"{size(figures.block_read)} / {size(figures.block_written)}",
+        str(figures.pids),
+        span(figures.cpu / 1e9) if figures.cpu >= 1e9 else f"{figures.cpu / 1e6:.6g}ms",
+        f"{usage.average_cpu():.2f}%",
+    ]
+
+
+def as_json(usage: Usage, before: Usage | None) -> dict[str, str]:
+    """The row with Podman's keys."""
+    row = dict(zip(_FIELDS, cells(usage, before), strict=True))
+    return {
+        "id": row["ID"],
+        "name": row["Name"],
+        "cpu_time": row["CPUTime"],
+        "cpu_percent": row["CPUPerc"],
+        "avg_cpu": row["AVGCPU"],
+        "mem_usage": row["MemUsage"],
+        "mem_percent": row["MemPerc"],
+        "net_io": row["NetIO"],
+        "block_io": row["BlockIO"],
+        "pids": row["PIDS"],
+    }

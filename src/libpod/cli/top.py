@@ -1,0 +1,64 @@
+"""`libpod top`."""
+
+from __future__ import annotations
+
+import argparse
+
+from libpod.cli import codes, output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.add_argument(
+        "columns",
+        metavar="COLUMN",
+        nargs=argparse.REMAINDER,
+        help="user, pid, ppid, args, … as podman-top(1) has them; or options of the container's own ps",
+    )
+    parser.runs(run)
+
+
+def run(options: Namespace) -> int:
+    """Print the processes of a running container."""
+    from libpod.cli import runtimes
+
+    with runtimes.open_runtime(options) as runtime:
+        container = runtime.container(options.container)
+        if any(word.startswith("-") for word in options.columns):
+            return _inner_ps(container, options.columns)
+        container.require_running("list the processes of")
+        output.data(table(container, [name for word in options.columns for name in word.split(",")]))
+    return codes.DONE
+
+
+def table(container: Container, names: Sequence[str]) -> str:
+    """The processes with these columns, or the usual ones."""
+    from libpod.containers import processes
+
+    columns = processes.Columns(container.record, names or processes.DEFAULT)
+    found = processes.of_container(container.record)
+    return output.table(columns.header(), [columns.row(process) for process in found])
+
+
+def _inner_ps(container: Container, words: Sequence[str]) -> int:
+    """The ps of the image, for options that only it understands."""
+    import sys
+
+    from libpod.containers.execute import ExecOptions
+
+    with container.execute(ExecOptions(("ps", *words))) as session:
+        assert session.connection is not None
+        for piece in session.connection.outputs():
+            stream = sys.stdout.buffer if piece.stream == 1 else sys.stderr.buffer
+            stream.write(piece.data)
+            stream.flush()
+        return session.wait() & 0xFF

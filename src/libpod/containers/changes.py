@@ -1,0 +1,144 @@
+"""What a layer changes against the one below it: `diff`."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from libpod.errors import FileError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from libpod.storage.store import Store
+
+CHANGED, ADDED, DELETED = "C", "A", "D"
+_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
+# What a runtime makes in every container for its own mounts, which nobody has changed.
+MADE_FOR_MOUNTS = frozenset(
+    ("/dev", "/dev/console", "/dev/fuse", "/dev/pts", "/dev/shm", "/etc/hostname", "/etc/hosts", "/etc/mtab",
+     "/etc/resolv.conf", "/proc", "/run", "/run/.containerenv", "/run/notify", "/run/secrets", "/sys",
+     "/sys/fs/cgroup/systemd")
+)  # fmt: skip
+
+
+def of_layer(store: Store, layer_id: str, left_out: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Every changed path of a layer with CHANGED, ADDED or DELETED, by path, but those *left_out*.
+
+    FileError for what cannot be read.
+    """
+    parents = {layer.id: layer.parent for layer in store.layers()}
+    below: list[str] = []
+    parent = parents.get(layer_id, "")
+    while parent:
+        below.append(store.driver.difference(parent))
+        parent = parents.get(parent, "")
+    upper = store.driver.difference(layer_id)
+    whole_trees = store.driver.name == "vfs"
+    finder = _WholeTree(upper, below[:1]) if whole_trees else _Overlay(upper, below)
+    try:
+        found = dict(finder.changes("", below=True))
+    except OSError as error:
+        raise FileError("read layer", error.filename or upper, error) from error
+    return sorted((path, kind) for path, kind in found.items() if path not in left_out)
+
+
+class _Overlay:
+    """The upper directory of an overlay, over the directories *below*, the nearest first."""
+
+    def __init__(self, upper: str, below: list[str]) -> None:
+        self._upper = upper
+        self._below = below
+
+    def changes(self, path: str, *, below: bool) -> Iterator[tuple[str, str]]:
+        """Everything in the directory *path*; *below* tells whether it shows what the layers below have."""
+        for entry in sorted(os.scandir(self._upper + path), key=lambda entry: entry.name):
+            inner = f"{path}/{entry.name}"
+            about = entry.stat(follow_symlinks=False)
+            there = below and self._is_below(inner)
+            if _is_whiteout(about):
+                if there:
+                    yield inner, DELETED
+                continue
+            yield inner, CHANGED if there else ADDED
+            if stat.S_ISDIR(about.st_mode):
+                yield from self.changes(inner, below=there and not _is_opaque(entry.path))
+
+    def _is_below(self, path: str) -> bool:
+        for layer in self._below:
+            found = _seen(layer, path)
+            if found is not None:
+                return found
+        return False
+
+
+def _seen(layer: str, path: str) -> bool | None:
+    """Whether *layer* has *path*; None if the layers below it decide."""
+    place = layer
+    parts = path.strip("/").split("/")
+    for number, part in enumerate(parts):
+        place = f"{place}/{part}"
+        try:
+            about = os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if _is_whiteout(about):
+            return False
+        if number == len(parts) - 1:
+            return True
+        if not stat.S_ISDIR(about.st_mode):
+            return False
+        if _is_opaque(place):
+            return os.path.lexists(f"{layer}{path}")
+    return None
+
+
+def _is_whiteout(about: os.stat_result) -> bool:
+    return stat.S_ISCHR(about.st_mode) and about.st_rdev == 0
+
+
+def _is_opaque(path: str) -> bool:
+    for name in _OPAQUE:
+        try:
+            if os.getxattr(path, name, follow_symlinks=False) == b"y":
+                return True
+        except OSError:
+            continue
+    return False
+
+
+class _WholeTree:
+    """Two whole trees, as vfs has them."""
+
+    def __init__(self, upper: str, below: list[str]) -> None:
+        self._upper = upper
+        self._lower = below[0] if below else ""
+
+    def changes(self, path: str, *, below: bool) -> Iterator[tuple[str, str]]:
+        """Everything in the directory *path*."""
+        ours = {entry.name: entry for entry in os.scandir(self._upper + path)}
+        theirs = self._lower_names(path) if below else set()
+        for name in sorted({*ours, *theirs}):
+            inner = f"{path}/{name}"
+            if name not in ours:
+                yield inner, DELETED
+                continue
+            about = ours[name].stat(follow_symlinks=False)
+            if name not in theirs:
+                yield inner, ADDED
+            elif _differs(about, os.lstat(self._lower + inner)):
+                yield inner, CHANGED
+            if stat.S_ISDIR(about.st_mode):
+                yield from self.changes(inner, below=name in theirs)
+
+    def _lower_names(self, path: str) -> set[str]:
+        where = self._lower + path
+        return set(os.listdir(where)) if self._lower and os.path.isdir(where) else set()
+
+
+def _differs(new: os.stat_result, old: os.stat_result) -> bool:
+    keys = ["st_mode", "st_uid", "st_gid", "st_rdev"]
+    if not stat.S_ISDIR(new.st_mode):
+        keys += ["st_size", "st_mtime_ns"]
+    return any(getattr(new, key) != getattr(old, key) for key in keys)
