@@ -23,7 +23,7 @@ packages=(
     runc conmon podman skopeo containernetworking-plugins iptables nftables iproute2 dbus uidmap
     python3-filelock python3-psutil python3-pystemd python3-tomli
     # what the tests run
-    buildah umoci busybox-static catatonit slirp4netns fuse-overlayfs mmdebstrap systemd-container strace e2fsprogs
+    buildah umoci docker-registry openssl busybox-static catatonit slirp4netns fuse-overlayfs mmdebstrap systemd-container strace e2fsprogs
     golang-go golang-github-coreos-bbolt-dev shellcheck lintian rpm
     python3-pytest python3-pytest-xdist python3-hypothesis
     # what the environment and the packages are built with

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Extra = Callable[[tarfile.TarFile], None]
+
 NAME = "localhost/bb:latest"
 BUSYBOX = Path("/bin/busybox")
 PASSWD = """\
@@ -33,7 +35,7 @@ CONFIG: dict[str, Any] = {
 _TYPES = "application/vnd.oci.image"
 
 
-def root_file_system(extra: Callable[[tarfile.TarFile], None] = lambda _archive: None) -> bytes:
+def root_file_system(extra: Extra = lambda _archive: None) -> bytes:
     """The one layer: busybox with all its names, users, and the usual directories; *extra* adds to it."""
     names = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
     out = io.BytesIO()
@@ -71,16 +73,37 @@ def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
 
 
 def write_layout(
-    directory: Path, *, extra: Callable[[tarfile.TarFile], None] = lambda _archive: None, **config: Any
+    directory: Path,
+    *,
+    extra: Extra = lambda _archive: None,
+    machine: str = "amd64",
+    **config: Any,
 ) -> None:
     """Write the image as an OCI layout with the tag `latest`; *config* is what it says instead of CONFIG.
 
     *extra* adds files to its layer.
     """
     (directory / "blobs" / "sha256").mkdir(parents=True)
+    _write_index(directory, _manifest(directory, machine, config, extra))
+
+
+def write_list(directory: Path, *machines: str) -> None:
+    """Write a layout whose tag `latest` is a list of images for these machines."""
+    (directory / "blobs" / "sha256").mkdir(parents=True)
+    entries = []
+    for machine in machines:
+        entry = _manifest(directory, machine, {})
+        entries.append({**entry, "platform": {"os": "linux", "architecture": machine}})
+    index = {"schemaVersion": 2, "mediaType": f"{_TYPES}.index.v1+json", "manifests": entries}
+    _write_index(directory, _blob(directory, "index.v1+json", json.dumps(index).encode()))
+
+
+def _manifest(
+    directory: Path, machine: str, config: dict[str, Any], extra: Extra = lambda _archive: None
+) -> dict[str, Any]:
     layer = root_file_system(extra)
     described = {
-        "architecture": "amd64",
+        "architecture": machine,
         "os": "linux",
         "created": "2026-01-01T00:00:00Z",
         "config": {**CONFIG, **config},
@@ -93,7 +116,10 @@ def write_layout(
         "config": _blob(directory, "config.v1+json", json.dumps(described).encode()),
         "layers": [_blob(directory, "layer.v1.tar", layer)],
     }
-    entry = _blob(directory, "manifest.v1+json", json.dumps(manifest).encode())
+    return _blob(directory, "manifest.v1+json", json.dumps(manifest).encode())
+
+
+def _write_index(directory: Path, entry: dict[str, Any]) -> None:
     entry["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
     (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')

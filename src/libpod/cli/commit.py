@@ -47,7 +47,7 @@ def run(options: Namespace) -> int:
         squash=options.squash,
         form=options.format,
     )
-    with runtimes.open_runtime(options) as runtime:
+    with transfers.interruptible(), runtimes.open_runtime(options) as runtime:
         container = runtime.container(options.container)
         how = transfers.transfer_options(options)
         image = commit.commit(runtime.images, container, options.name, wanted, how)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 
 from libpod.cli import codes, output
@@ -11,6 +13,8 @@ from libpod.errors import InvalidArgument, LibpodError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
+    from typing import NoReturn
 
     from libpod.cli.parser import Parser
     from libpod.containers.create import CreateOptions
@@ -81,6 +85,21 @@ def transfer_options(options: Namespace, *, quiet: bool = False) -> Options:
     )
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP undo what was begun, as Ctrl-C does; the exit status says which it was."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _terminal() -> int | None:
     """Standard error, if somebody looks at it."""
     if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
@@ -111,7 +130,7 @@ def _pull(options: Namespace) -> int:
 
     wanted = transfer_options(options)
     status = codes.DONE
-    with runtimes.open_runtime(options) as runtime:
+    with interruptible(), runtimes.open_runtime(options) as runtime:
         for name in options.images:
             try:
                 for identifier in _pull_one(runtime, name, wanted, options):
@@ -168,7 +187,8 @@ def with_image(runtime: Runtime, options: Namespace, wanted: CreateOptions) -> C
             return wanted._replace(image_id=found.id)
     images = runtime.images
     say = _silent if options.quiet else output.message
-    image = images.pull(wanted.image, transfer_options(options), policy=options.pull, say=say)
+    with interruptible():
+        image = images.pull(wanted.image, transfer_options(options), policy=options.pull, say=say)
     return wanted._replace(image_id=image.id)
 
 
@@ -201,7 +221,7 @@ def _push(options: Namespace) -> int:
     from libpod.host import files
     from libpod.images import pushing
 
-    with runtimes.open_runtime(options) as runtime:
+    with interruptible(), runtimes.open_runtime(options) as runtime:
         digest = pushing.push(
             runtime.images,
             options.image,
@@ -242,7 +262,7 @@ def _save(options: Namespace) -> int:
 
     if not options.output and sys.stdout.isatty():
         raise InvalidArgument("refusing to write an archive to a terminal", hint="use --output, or redirect")
-    with runtimes.open_runtime(options) as runtime:
+    with interruptible(), runtimes.open_runtime(options) as runtime:
         runtime.images.save(
             options.images,
             options.output or sys.stdout.buffer,
@@ -266,7 +286,7 @@ def _load(options: Namespace) -> int:
 
     if not options.input and sys.stdin.isatty():
         raise InvalidArgument("refusing to read an archive from a terminal", hint="use --input, or redirect")
-    with runtimes.open_runtime(options) as runtime:
+    with interruptible(), runtimes.open_runtime(options) as runtime:
         wanted = transfer_options(options)
         if options.input:
             found = runtime.images.load(options.input, wanted)
@@ -308,7 +328,7 @@ def _import(options: Namespace) -> int:
     from libpod.cli import runtimes
     from libpod.images import importing
 
-    with runtimes.open_runtime(options) as runtime:
+    with interruptible(), runtimes.open_runtime(options) as runtime:
         image = importing.import_tar(
             runtime.images,
             options.source,

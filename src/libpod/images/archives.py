@@ -58,8 +58,8 @@ def load(
     if not os.path.exists(path):
         raise FileError("read image", path, FileNotFoundError(2, "No such file or directory"))
     os.symlink(os.path.abspath(path), link)
+    options = options._replace(shown=options.shown or path)
     kind = kind or _kind(path)
-    options = options._replace(shown=path)
     loaded: list[ImageRecord] = []
     for source, names in list(_contents(kind, link, path, wanted)):
         image = pulling.take_one(images, room, source, names[0] if names else "", options)
@@ -95,6 +95,9 @@ def _opened(path: str) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(path) as archive:
             yield archive
+    except tarfile.ReadError as error:
+        several = "\n" in str(error)
+        raise _no_image(path, "it is no tar" if several else str(error)) from error
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise _no_image(path, str(error) or "it ends too early") from error
     except OSError as error:
@@ -151,15 +154,17 @@ def _of_layout(source: str, index: dict[str, object], fallback: str, wanted: str
         name = annotations.get(NAME_ANNOTATION) if isinstance(annotations, dict) else None
         if not isinstance(name, str) or not name:
             if len(entries) == 1 and not wanted:
-                yield Found(source, _fallback(fallback))
+                yield Found(source, _named(fallback, ""))
         elif not wanted or wanted == name:
-            yield Found(f"{source}:{name}", [str(reference.normalize(name))])
+            yield Found(f"{source}:{name}", _named(fallback, name))
 
 
-def _fallback(name: str) -> list[str]:
-    """A layout in a directory without a name inside is called like the directory, as with Podman."""
+def _named(directory: str, name: str) -> list[str]:
+    """The name inside, if it is a full one; a mere tag in a layout belongs to the name of its directory."""
+    if name and (not directory or not reference.parse(name).is_short):
+        return [str(reference.normalize(name))]
     try:
-        return [str(reference.normalize(name))] if name else []
+        return [str(reference.normalize(f"{directory}:{name}" if name else directory))] if directory else []
     except InvalidArgument:
         return []
 

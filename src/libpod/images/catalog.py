@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     V = TypeVar("V")
     Data = dict[str, object]
 
-SHORTEST_ID = 3
 _SHA256 = "sha256:"
 
 
@@ -87,12 +86,12 @@ class Catalog:
         return [local] if local in self.by_name else registries.local_names(self._read_registries(), name)
 
     def _find_beginning(self, name: str, plain: str) -> Iterator[tuple[ImageRecord, str]]:
-        matches = [image for image in self.images if image.id.startswith(plain)]
+        matches = [image for image in self.images if plain and image.id.startswith(plain)]
         if len(matches) > 1:
             raise ImageExists(
                 name, f"{name} is the beginning of {len(matches)} image IDs", hint="give more of it"
             )
-        yield from ((image, "") for image in matches if plain)
+        yield from ((image, "") for image in matches)
 
     def _find_digest(self, name: str, _plain: str) -> Iterator[tuple[ImageRecord, str]]:
         """`NAME@DIGEST`, for an image that has that digest and a name in that repository; or the digest."""

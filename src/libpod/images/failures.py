@@ -47,6 +47,7 @@ RULES = (
         errors.AccessDenied,
         "log in: libpod login REGISTRY",
     ),
+    Rule(r"no image found in", errors.ImageUnknown, "choose another machine: --arch, --os, --variant"),
     Rule(
         r"manifest unknown|name unknown|repository .*not found|not found: manifest|tag unknown|404",
         errors.ImageUnknown,

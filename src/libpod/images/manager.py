@@ -233,7 +233,7 @@ class Images:
         from libpod.images import archives
 
         with self.skopeo.room() as room:
-            path = os.path.join(room, "stream")
+            path = os.path.join(room, "standard-input")
             with open(path, "wb") as file:
                 shutil.copyfileobj(stream, file, 1 << 20)
             return archives.load(self, room, path, options._replace(shown="standard input"))

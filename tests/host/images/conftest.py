@@ -1,0 +1,71 @@
+"""A store with an image for every test, a registry, and the rule that no transfer leaves a trace."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import leftovers, tools
+from tests.host.images.room import ImageRoom
+from tests.lab import image
+from tests.lab import registry as lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lab.registry import Faulty, Registry
+
+
+@pytest.fixture(scope="session", name="template")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one image, to copy."""
+    tools.require_root()
+    for program in ("runc", "conmon", "skopeo", "busybox", "docker-registry", "openssl", "umoci"):
+        tools.require_tool(program)
+    directory = tmp_path_factory.mktemp("template")
+    image.write_layout(directory / "layout")
+    image.install(directory / "layout", directory / "root", directory / "run", directory / "policy.json")
+    leftovers.unmount([str(directory / "root" / "overlay")])
+    return directory
+
+
+@pytest.fixture(name="room")
+def _room(template: Path, tmp_path: Path) -> Iterator[ImageRoom]:
+    """A store of this test alone. At its end nothing of a transfer and no container may be left."""
+    room = ImageRoom(tmp_path)
+    subprocess.run(["cp", "-a", "--reflink=auto", template / "root", room.root], check=True)
+    try:
+        yield room
+        room.clear()
+        assert room.half_done() == []
+        assert room.records("containers") == []
+    finally:
+        room.close()
+        shutil.rmtree(room.root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", name="registry")
+def _registry(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry without TLS and credentials, with `t/bb:latest`."""
+    with lab.registry(tmp_path_factory.mktemp("registry")) as found:
+        command = [
+            "skopeo",
+            "--policy",
+            str(template / "policy.json"),
+            "copy",
+            "--quiet",
+            "--dest-tls-verify=false",
+        ]
+        subprocess.run([*command, f"oci:{template}/layout:latest", f"docker://{found.host}/t/bb"], check=True)
+        yield found
+
+
+@pytest.fixture(name="faulty")
+def _faulty(registry: Registry) -> Iterator[Faulty]:
+    """A proxy in front of it that breaks blobs."""
+    with lab.faulty(registry) as found:
+        yield found
