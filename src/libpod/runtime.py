@@ -179,8 +179,15 @@ class Runtime:
         from libpod.images.manager import Images
 
         return Images(
-            self.engine.store, self._config, remove_container=self._remove_user_of_image, warn=self._warn
+            self.engine.store,
+            self._config,
+            remove_container=self._remove_user_of_image,
+            warn=self._warn,
+            record=self._record_image,
         )
+
+    def _record_image(self, status: str, image_id: str, name: str) -> None:
+        self.engine.events.record("image", status, id=image_id, name=name)
 
     def _remove_user_of_image(self, container_id: str) -> None:
         """Remove a container of ours, or one that another program has in the store."""

@@ -63,7 +63,9 @@ def commit(
         layout = building.write_layout(os.path.join(room, "layout"), building.measure(path), config, below)
         flags = ["--format", FORMATS[wanted.form]]
         options = options._replace(shown=name or container.name)
-        return pulling.take_one(images, room, layout, full, options, flags)
+        image = pulling.take_one(images, room, layout, full, options, flags)
+    images.record("commit", image.id, full or image.id)
+    return image
 
 
 @contextlib.contextmanager

@@ -68,6 +68,7 @@ def load(
             image = images.store.image(image.id)
         loaded.append(image)
     for image in loaded:
+        images.record("loadfromarchive", image.id, path)
         images.check_platform(image, options)
     return loaded
 
@@ -236,6 +237,8 @@ def save(
         ]
         whole = made[0] if len(made) == 1 else merge(made, os.path.join(room, "merged"))
         _hand_over(whole, target)
+    for image, tags in groups:
+        images.record("save", image.id, tags[0] if tags else image.id)
 
 
 def _groups(images: Images, names: Sequence[str]) -> list[tuple[ImageRecord, list[str]]]:

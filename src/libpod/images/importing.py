@@ -57,7 +57,9 @@ def import_tar(
             described["variant"] = options.variant
         described["config"] = config
         layout = building.write_layout(os.path.join(room, "layout"), layer, described)
-        return pulling.take_one(images, room, layout, full, options._replace(shown=source))
+        image = pulling.take_one(images, room, layout, full, options._replace(shown=source))
+    images.record("import", image.id, full or source)
+    return image
 
 
 def _machine() -> str:

@@ -41,7 +41,7 @@ class Images:
     """Works on the images of *store*.
 
     *remove_container* removes a container by its ID when an image is removed by force; *warn* gets one line
-    for what is worth knowing and no error.
+    for what is worth knowing and no error; *record* gets status, ID and name for each change, for events.
     """
 
     def __init__(
@@ -51,10 +51,12 @@ class Images:
         *,
         remove_container: Callable[[str], None] | None = None,
         warn: Callable[[str], None] = _silent,
+        record: Callable[[str, str, str], None] = lambda _status, _id, _name: None,
     ) -> None:
         self.store = store
         self.config = config
         self.warn = warn
+        self.record = record
         self._remove_container = remove_container or store.delete_container
 
     @functools.cached_property
@@ -150,7 +152,10 @@ class Images:
         for text, full in zip(new, wanted, strict=True):
             if "@" in full:
                 raise InvalidArgument(f"{text}: an image cannot be given a digest as its name")
-        self.store.change_image_names(self.find(name).id, lambda known: [*known, *wanted])
+        image = self.find(name)
+        self.store.change_image_names(image.id, lambda known: [*known, *wanted])
+        for full in wanted:
+            self.record("tag", image.id, full)
 
     def untag(self, name: str, *gone: str) -> None:
         """Take names away from an image; without *gone*, all. InvalidArgument for a name it does not have."""
@@ -165,6 +170,7 @@ class Images:
         self.store.change_image_names(
             image.id, lambda known: [one for one in known if gone and one not in unwanted]
         )
+        self.record("untag", image.id, name)
 
     @staticmethod
     def _locate(catalog: Catalog, name: str) -> tuple[str, str]:
@@ -179,14 +185,23 @@ class Images:
         from libpod.images.removal import Removal
 
         removal = Removal(self.catalog, self._remove_container, force=force, prune=prune)
-        return removal.remove(name, whole=whole)
+        image_id = self.find(name).id
+        done = removal.remove(name, whole=whole)
+        for untagged in done.untagged:
+            self.record("untag", image_id, untagged)
+        for deleted in done.deleted:
+            self.record("remove", deleted, name)
+        return done
 
     def prune(self, filters: Sequence[str] = (), *, everything: bool = False) -> Sequence[str]:
         """Remove images without a name that nothing uses, with *everything* all unused ones; returns IDs."""
         from libpod.images.removal import Removal
 
         removal = Removal(self.catalog, self._remove_container, force=False, prune=False)
-        return removal.unused(everything=everything, filters=filters)
+        gone = removal.unused(everything=everything, filters=filters)
+        for image_id in gone:
+            self.record("remove", image_id, image_id)
+        return gone
 
     # ------------------------------------------------------------ moving
 

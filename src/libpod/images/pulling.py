@@ -104,6 +104,7 @@ def pull_one(images: Images, wanted: Reference, options: Options, say: Callable[
         flags = transport.flags(options, room, "src", wanted.repository)
         skopeo.copy(room, f"docker://{wanted}", skopeo.stored(str(wanted)), options, flags)
     found = images.store.image(str(wanted))
+    images.record("pull", found.id, str(wanted))
     images.check_platform(found, options)
     return found
 

@@ -46,6 +46,7 @@ def push(
         if place.transport == transport.DOCKER:
             flags += transport.flags(options, room, "dest", place.text)
         images.skopeo.copy(room, images.skopeo.stored(f"@{image.id}"), str(place), options, flags)
+        images.record("push", image.id, options.shown)
         return files.read_text(digest_file).strip()
 
 
