@@ -11,16 +11,27 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import execute, refresh, rows, run
+from tests.bench import execute, images, refresh, rows, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-PROGRAMS = ("podman", "runc", "conmon", "strace", "busybox", "unshare", "nsenter")
+PROGRAMS = (
+    "podman",
+    "runc",
+    "conmon",
+    "skopeo",
+    "docker-registry",
+    "strace",
+    "busybox",
+    "unshare",
+    "nsenter",
+)
 SUBJECTS: Final[Mapping[str, Callable[..., rows.Subject]]] = {
     "refresh": refresh.Bench,
     "run": run.Bench,
     "exec": execute.Bench,
+    "images": images.Bench,
 }
 
 

@@ -32,6 +32,7 @@ ROWS = {
         "ps: time",
     },
     "exec": {"exec: time", "exec: flushes"},
+    "images": {"pull of 4 MiB", "images: time", "images --format json: time", "info: time"},
 }
 
 
@@ -63,3 +64,7 @@ def test_quick_bench_of_run(tmp_path: Path) -> None:
 
 def test_quick_bench_of_exec(tmp_path: Path) -> None:
     quick("exec", tmp_path)
+
+
+def test_quick_bench_of_images(tmp_path: Path) -> None:
+    quick("images", tmp_path)

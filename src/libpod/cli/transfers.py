@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 
 from libpod.cli import codes, output
@@ -88,6 +87,7 @@ def transfer_options(options: Namespace, *, quiet: bool = False) -> Options:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP undo what was begun, as Ctrl-C does; the exit status says which it was."""
+    import signal
 
     def leave(number: int, _frame: object) -> NoReturn:
         raise SystemExit(128 + number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from datetime import UTC, datetime
 
 from libpod.errors import InvalidArgument
@@ -106,6 +105,7 @@ def _used(catalog: Catalog, value: str) -> Test:
 
 def _reference(_catalog: Catalog, value: str) -> Test:
     """`web`, `quay.io/*/web`, `web:1*`: the whole name, its end, and with or without the tag."""
+    import fnmatch
 
     def matches(name: str) -> bool:
         repository, _tag = reference.split_tag(name.partition("@")[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 
 from libpod.errors import ImageUnknown, InvalidArgument, NoSuchImage, TransferError
 from libpod.images import reference, registries, transport
@@ -160,7 +160,7 @@ def take_one(
         skopeo.copy(room, source, skopeo.stored(name), options, flags)
         return images.store.image(name)
     # A copy needs a name; the ID, which would do, is known only afterwards.
-    passing = f"{reference.LOCALHOST}/{secrets.token_hex(8)}:loading"
+    passing = f"{reference.LOCALHOST}/{os.urandom(8).hex()}:loading"
     skopeo.copy(room, source, skopeo.stored(passing), options, flags)
     image = images.store.image(passing)
     images.store.forget_image_name(image.id, passing)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
+import struct
 import subprocess
+import termios
 import threading
 from typing import TYPE_CHECKING
 
@@ -242,6 +246,42 @@ def test_a_pull_that_is_killed(room: ImageRoom, faulty: Faulty, number: signal.S
     faulty.released.set()
     room.libpod("pull", "-q", f"{faulty.host}/t/bb")
     assert room.half_done() == []
+
+
+def test_a_full_disk(room: ImageRoom, registry: Registry) -> None:
+    room.insecure(registry.host)
+    room.libpod("rmi", "bb")
+    temporary = room.root / "tmp"
+    temporary.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", temporary], check=True)
+    try:
+        room.refuses(
+            "pull", f"{registry.host}/t/bb", says=["no space left on device", "hint: free some space"]
+        )
+    finally:
+        subprocess.run(["umount", temporary], check=True)
+    room.libpod("pull", "-q", f"{registry.host}/t/bb")
+
+
+def test_progress_is_drawn_on_a_terminal(room: ImageRoom, registry: Registry) -> None:
+    room.insecure(registry.host)
+    room.libpod("rmi", "bb")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    try:
+        command = room.command("pull", f"{registry.host}/t/bb")
+        environment = {**room.environment, "TERM": "xterm"}
+        done = subprocess.run(
+            command, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, check=True
+        )
+        os.set_blocking(ours, False)
+        drawn = os.read(ours, 1 << 16).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.stdout.decode().strip() == room.image_id(f"{registry.host}/t/bb")
+    assert "Copying blob" in drawn
+    assert "\x1b[" in drawn
 
 
 def test_a_policy_that_rejects(room: ImageRoom, registry: Registry) -> None:
