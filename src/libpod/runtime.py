@@ -122,7 +122,8 @@ class Runtime:
         self._opening = report
 
     def shutdown(self, *, force: bool = False) -> None:
-        """Close the store. With *force* every running container is stopped first, within ten seconds each.
+        """Close the store. With *force* every running container is stopped first, within ten seconds each,
+        and everything that is mounted is unmounted.
 
         What cannot be stopped or unmounted does not keep the rest from being closed; the first such error is
         raised at the end. Raises RuntimeStopped when it was shut down before.
@@ -131,7 +132,7 @@ class Runtime:
         errors = self._stop_all() if force and self._state is not None else []
         self._stopped = True
         if "engine" in self.__dict__:
-            self.engine.close()
+            self.engine.close(force=force and not errors)
             self.engine.locks.close()
         if self._state is not None:
             self._state.close()
@@ -142,7 +143,10 @@ class Runtime:
         errors: list[LibpodError] = []
         for container in self.containers():
             try:
-                if container.state() == "running":
+                state = container.state()
+                if state == "paused":
+                    container.unpause()
+                if state in ("running", "paused"):
                     container.stop(FORCED_STOP_SECONDS)
             except LibpodError as error:
                 errors.append(error)
@@ -245,6 +249,18 @@ class Runtime:
             with contextlib.suppress(LockError):
                 self.engine.locks.free(number)
 
+    def remove_storage_container(self, name: str) -> None:
+        """Remove a container of the storage that is no container of ours: buildah's, or what a crash left.
+
+        Raises NoSuchContainer if the storage has none either, and InvalidState if the database knows it.
+        """
+        if self.engine.store.delete_orphan(f"{name}-layer"):
+            return
+        found = self.engine.store.container(name)
+        if self.state.has_container(found.id):
+            raise InvalidState(f"{name} is the storage of container {found.id}: remove that one")
+        self.engine.store.delete_container(found.id)
+
     def pods(self) -> list[PodRecord]:
         """Every pod that can be read."""
         from libpod.state.records import BrokenRecord
@@ -279,6 +295,7 @@ class Runtime:
 
     def layers(self) -> list[Layer]:
         """The layers of the container storage, with mount points and counts."""
+        self._require_running()
         return self.engine.store.layers()
 
     def generate_name(self) -> str:

@@ -41,7 +41,7 @@ def _opened(template: Path, directory: Path) -> Iterator[Room]:
     try:
         yield room
         room.clear()
-        assert room.settled(lambda: room.traces() == before), (before, room.traces())
+        assert room.settled(lambda: room.traces() == before), room.traces().difference(before)
     finally:
         room.close()
         shutil.rmtree(room.root, ignore_errors=True)
@@ -70,4 +70,4 @@ def _shared(used_store: tuple[Room, Traces]) -> Iterator[Room]:
     if room.settled(lambda: room.traces() == before, seconds=2):
         return
     room.clear()
-    assert room.settled(lambda: room.traces() == before), (before, room.traces())
+    assert room.settled(lambda: room.traces() == before, seconds=5), room.traces().difference(before)

@@ -67,6 +67,16 @@ class Traces(NamedTuple):
     processes: frozenset[str]
     known_to_runc: frozenset[str]
 
+    def difference(self, other: Traces) -> str:
+        """What is only here, and what is only in *other*."""
+        changes = [
+            f"{sign} {name}: {entry}"
+            for name, ours, theirs in zip(self._fields, self, other, strict=True)
+            for sign, entries in (("+", ours - theirs), ("-", theirs - ours))
+            for entry in sorted(entries)
+        ]
+        return "\n".join(changes)
+
 
 def no_network(words: Sequence[str]) -> list[str]:
     """The flag that keeps a container out of the host's networks, unless *words* ask for one."""
@@ -151,7 +161,7 @@ class Room:
         result = self.libpod(*arguments, status=status)
         assert "Traceback" not in result.stderr, result
         assert "unexpected" not in result.stderr, result
-        assert self.settled(lambda: self.traces() == before), (before, self.traces())
+        assert self.settled(lambda: self.traces() == before), self.traces().difference(before)
         return result.stderr
 
     # ------------------------------------------------------------ containers

@@ -42,12 +42,14 @@ def run(options: Namespace) -> int:
     """Print a list with each object; those that are found, before the error for the first that is not."""
     if not options.names:
         raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
-    from libpod.cli import stores
+    from libpod.cli import ended, stores
     from libpod.containers import inspecting, items
     from libpod.errors import EmptyID, NoSuchObject, ObjectExists
 
     with stores.Store(options) as store:
         found = items.read(store.state)
+        if ended.note(options, found.containers):
+            found = items.read(store.state)
     inspection = inspecting.Inspection(found.containers, found.volumes)
     described: list[dict[str, object]] = []
     failure: LibpodError | None = None

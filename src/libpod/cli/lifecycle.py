@@ -172,6 +172,8 @@ def _rm(options: Namespace) -> int:
 
     with runtimes.open_runtime(options) as runtime:
         wanted = runtimes.ending_order(runtime, options)
+        if options.force:
+            wanted = [name for name in wanted if not _removed_from_storage(runtime, name)]
         if options.ignore or options.force:
             wanted = [name for name in wanted if _exists(runtime, name)]
         broken = [name for name in wanted if options.force and _is_broken(runtime, name)]
@@ -185,6 +187,20 @@ def _rm(options: Namespace) -> int:
                 force=options.force, timeout=_seconds(options), volumes=options.volumes
             ),
         )
+
+
+def _removed_from_storage(runtime: Runtime, name: str) -> bool:
+    """Remove what only the storage knows: it is buildah's, or a program was killed while it made it."""
+    from libpod.errors import NoSuchContainer
+
+    if _exists(runtime, name):
+        return False
+    try:
+        runtime.remove_storage_container(name)
+    except NoSuchContainer:
+        return False
+    output.data(name)
+    return True
 
 
 def _is_broken(runtime: Runtime, name: str) -> bool:

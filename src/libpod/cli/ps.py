@@ -53,11 +53,13 @@ def run(options: Namespace) -> int:
 
 
 def _list(options: Namespace) -> int:
-    from libpod.cli import stores
+    from libpod.cli import ended, stores
     from libpod.containers import items, listing
 
     with stores.Store(options) as store:
         found = items.read_containers(store.state)
+        if ended.note(options, found.containers):
+            found = items.read_containers(store.state)
         troubles = store.quarantined("containers")
     rows = _selected(options, listing.Listing(found.containers, now=time.time(), troubles=troubles), found)
     if options.size or options.sort == "size":

@@ -57,9 +57,24 @@ def _run(runtime: Runtime, container: Container, options: Namespace, what: Wante
         container.start()
         output.data(container.id)
         return codes.DONE
+    if options.log_driver == "passthrough":
+        return _unattached(container, options)
     status = attached(runtime, container, what, signals=options.sig_proxy)
     if status is None:
         return codes.DONE
+    if options.rm:
+        _remove_quietly(container)
+    return status
+
+
+def _unattached(container: Container, options: Namespace) -> int:
+    """Start a container that has our own streams, and wait for its end."""
+    from libpod.cli import streams
+
+    with streams.proxied(container.kill, wanted=options.sig_proxy) as proxy:
+        container.start()
+        proxy.open()
+        status = container.wait() & 0xFF
     if options.rm:
         _remove_quietly(container)
     return status

@@ -9,12 +9,14 @@ from libpod.containers import connecting, idmaps, volumemounts
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
+    FileError,
     InvalidState,
     LibpodError,
     NoSuchContainer,
     OCIRuntimeError,
 )
-from libpod.host import files, jsonutil, mounts, tree
+from libpod.host import files, jsonutil, mounts, proc, tree
+from libpod.oci import exits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING = 1, 2, 3, 4, 5, 6, 7
 GONE = (NoSuchContainer, ContainerRemoved)
 """What is raised for a container that somebody else has removed, the second for every use but the first."""
+STRAY_SECONDS = 5.0
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
 
 
@@ -101,15 +104,44 @@ def unmount_root(engine: Engine, record: ContainerRecord) -> None:
 
 def after_failure(engine: Engine, record: ContainerRecord) -> None:
     """Undo a start that failed; the error that made it fail goes on, what fails here is told beside it."""
-    try:
+    errors: list[LibpodError] = []
+    with _collected(errors):
         _forget(engine, record)
+    with _collected(errors):
         record.status = EXITED if record.status in (STOPPED, EXITED) else CONFIGURED
         record.pid = record.conmon_pid = 0
+        engine.state.save_container(record)
+    with _collected(errors):
         connecting.disconnect(engine, record)
+    with _collected(errors):
         unmount(engine, record)
         engine.state.save_container(record)
-    except LibpodError as error:
+    for error in errors:
         engine.warn(f"cleaning up after container {record.name} failed: {error}")
+
+
+def forget_strays(engine: Engine, record: ContainerRecord) -> None:
+    """Take down what runs of a container that does not run, as far as the database knows.
+
+    A program that was killed between creating a container and writing that down leaves such ones.
+    """
+    paths = engine.files(record)
+    if not any(_names_a_process(path) for path in (paths.conmon_pid_file, paths.pid_file)):
+        return
+    exit_file = os.path.join(engine.exit_directory, record.id)
+    known = engine.runtime.state(record.id) is not None
+    if known:
+        _forget(engine, record)
+        # conmon writes it just before it turns into our exit command, which finds nothing to do.
+        exits.wait(exit_file, paths.bundle, STRAY_SECONDS)
+
+
+def _names_a_process(pid_file: str) -> bool:
+    try:
+        pid = int(files.read_text(pid_file))
+    except (FileError, ValueError):
+        return False
+    return proc.is_alive(pid)
 
 
 def remove_leftovers(engine: Engine, record: ContainerRecord) -> None:
@@ -134,6 +166,8 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     engine.state.save_container(record)
     if created:
         _forget(engine, record)
+    else:
+        forget_strays(engine, record)
     disconnect(engine, record)
     # A removal that is interrupted is begun again, and what is unmounted already is no error. Uses of volumes
     # are counted, though, and must not be given up twice.

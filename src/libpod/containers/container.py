@@ -80,6 +80,9 @@ class Container:
     def _synchronize(self) -> None:
         """Take note of a container that has ended: from its exit file, or because nothing of it lives."""
         record = self.record
+        if record.status == CREATED:
+            self._synchronize_created()
+            return
         if record.status not in (RUNNING, PAUSED, STOPPING):
             return
         paths = self._engine.files(record)
@@ -91,6 +94,19 @@ class Container:
         if ended is None:
             ended = exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False)
         self._note_exit(ended)
+
+    def _synchronize_created(self) -> None:
+        """Take note of a container that runs, or has ended, although nobody lived to write that down."""
+        record, paths = self.record, self._engine.files(self.record)
+        ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
+        if ended is not None or not self._lives():
+            self._note_exit(ended or exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False))
+            return
+        known = self._engine.runtime.state(record.id) or {}
+        found = {"running": RUNNING, "paused": PAUSED}.get(str(known.get("status")))
+        if found is not None:
+            record.status = found
+            self._engine.state.save_container(record)
 
     def _lives(self) -> bool:
         pid = self.record.pid
@@ -216,7 +232,8 @@ class Container:
             self._remove_created()
             return
         self._end(timeout)
-        with self._locked():
+        # A container with `--rm` may be gone by now, as it was asked for.
+        with contextlib.suppress(*cleanup.GONE), self._locked():
             self.record.state["stoppedByUser"] = True
             self._engine.state.save_container(self.record)
             self._engine.event(self.record, "stop")
@@ -362,10 +379,11 @@ class Container:
         return root or self._engine.store.mount_path(self.id)
 
     def unmount(self, *, force: bool = False) -> None:
-        """Give up a mount. InvalidState while it runs, unless others have mounted it too."""
+        """Give up a mount; with *force* all. InvalidState if that would take its root from under it."""
         with self._locked():
             count = self._engine.store.mounted(self.id)
-            if count <= 1 and self.record.status in (RUNNING, PAUSED, STOPPING) and not force:
+            in_use = self.record.status in (CREATED, RUNNING, PAUSED, STOPPING)
+            if in_use and (force or count <= 1):
                 raise InvalidState(f"container {self.name} runs: its root stays mounted")
             self._engine.store.unmount(self.id, force=force)
             self._engine.event(self.record, "unmount")

@@ -7,10 +7,11 @@ import json
 import os
 import time
 
+from libpod import failpoints
 from libpod.containers import idmaps, joining, names, volumerequests
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
-from libpod.host import files
+from libpod.host import files, jsonutil
 from libpod.oci import spec
 from libpod.oci.options import HOST, PRIVATE, SpecOptions
 from libpod.state.records import ContainerRecord
@@ -59,6 +60,8 @@ class CreateOptions(NamedTuple):
     stop_timeout: int = DEFAULT_STOP_TIMEOUT
     """Seconds."""
     shm_size: int = DEFAULT_SHM_SIZE
+    shm_dir: str = ""
+    """A directory of the host that is its /dev/shm; empty for a tmpfs of its own, of *shm_size* bytes."""
     cgroup_parent: str = ""
     log_driver: str = "k8s-file"
     log_path: str = ""
@@ -66,6 +69,9 @@ class CreateOptions(NamedTuple):
     """Bytes; 0 for the configured one."""
     log_tag: str = ""
     conmon_pid_file: str = ""
+    exit_command: Sequence[str] = ()
+    """Run by conmon at its end, with the container's ID after it. Empty for the runtime's own, which cleans
+    up after the container."""
     hosts: Sequence[str] = ()
     """`NAME:ADDRESS`."""
     network: NetworkOptions = NetworkOptions()
@@ -109,6 +115,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
+        failpoints.reach("container.add")
         config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
         config.update(network, lockID=lock.number)
         _make_directories(config, directory)
@@ -256,6 +263,7 @@ def _config(
     config.update(_cgroups(engine, options))
     config.update(_logs(engine, options, directory))
     config["conmonPidFile"] = options.conmon_pid_file or os.path.join(run_directory, "conmon.pid")
+    config["exitCommand"] = list(options.exit_command)
     config["pid_file"] = os.path.join(run_directory, "pidfile")
     config["runtime"] = engine.runtime.name
     config["sdnotifyMode"] = options.sdnotify_mode
@@ -308,7 +316,10 @@ def _shared_memory(engine: Engine, options: CreateOptions, directory: str) -> di
         return {"ShmDir": "/dev/shm", "shmSize": options.shm_size}
     if mode.startswith("container:"):
         other = engine.state.lookup_container(mode.partition(":")[2])
-        return {"ShmDir": os.path.join(other.static_directory, "shm"), "shmSize": options.shm_size}
+        theirs = jsonutil.get_str(other.config, "ShmDir", "", source=other.describe())
+        return {"ShmDir": theirs, "shmSize": options.shm_size}
+    if options.shm_dir:
+        return {"ShmDir": os.path.abspath(options.shm_dir), "shmSize": options.shm_size}
     path = os.path.join(directory, "shm")
     return {"ShmDir": path, "shmSize": options.shm_size, "mounts": [path]}
 

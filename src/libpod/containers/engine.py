@@ -166,13 +166,13 @@ class Engine:
         """The directories that starting a container needs."""
         files.make_directory(self.exit_directory, EXITS_MODE)
 
-    def close(self) -> None:
-        """Give up the storage driver's home, unless layers are mounted."""
+    def close(self, *, force: bool = False) -> None:
+        """Give up the storage driver's home, unless layers are mounted; with *force* those are unmounted."""
         from libpod.errors import InvalidState
 
-        if "store" in self.__dict__:
+        if "store" in self.__dict__ or force:
             with contextlib.suppress(InvalidState, FileError):
-                self.store.shutdown()
+                self.store.shutdown(force=force)
 
 
 def _read_anew(record: R, lock: Lock, read_anew: Callable[[R], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from libpod import failpoints
 from libpod.containers import cleanup, connecting, idmaps, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.containers.placing import place_conmon
@@ -90,10 +91,13 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     paths = engine.files(record)
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)
+    cleanup.forget_strays(engine, record)
     cleanup.remove_leftovers(engine, record)
+    failpoints.reach("container.create")
     process = _process(engine, record)._replace(held_descriptors=ports.descriptors)
     place = place_conmon(engine, record)
     started = engine.conmon.create(paths, process, place, _load_what_follows)
+    failpoints.reach("container.created")
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
     record.status = CREATED
@@ -116,11 +120,13 @@ def start(engine: Engine, record: ContainerRecord) -> None:
     """Let a created container run."""
     from libpod.storage.objects import now
 
+    failpoints.reach("container.start")
     try:
         engine.runtime.start(record.id)
     except BaseException:
         cleanup.after_failure(engine, record)
         raise
+    failpoints.reach("container.started")
     record.state["startedTime"] = now()
     record.status = RUNNING
     engine.state.save_container(record)
@@ -143,6 +149,7 @@ def mount(engine: Engine, record: ContainerRecord) -> str:
     except BaseException:
         cleanup.unmount_root(engine, record)
         raise
+    failpoints.reach("container.mounted")
     record.set_mount_point(root)
     engine.state.save_container(record)
     return root
@@ -335,20 +342,28 @@ def _write_specification(
 def _process(engine: Engine, record: ContainerRecord) -> Process:
     source, config = record.describe(), record.config
     process = jsonutil.get_object(_stored_specification(record), "process", {}, source=source)
-    exit_command = (*engine.exit_command, "container", "cleanup")
-    if record.auto_remove:
-        exit_command += ("--rm",)
     return Process(
         container_id=record.id,
         name=record.name,
         terminal=process.get("terminal") is True,
         stdin=config.get("stdin") is True,
         log=log_target(engine, record),
-        exit_command=(*exit_command, record.id) if engine.exit_command else (),
+        exit_command=_exit_command(engine, record),
         timeout=jsonutil.get_int(config, "timeout", 0, source=source),
         no_pivot_root=engine.config.no_pivot_root,
         sdnotify_socket=jsonutil.get_str(config, "sdnotifySocket", "", source=source),
     )
+
+
+def _exit_command(engine: Engine, record: ContainerRecord) -> tuple[str, ...]:
+    """The container's own, else the runtime's. Podman keeps its own cleaning up there: that is ours to do."""
+    own = jsonutil.get_str_list(record.config, "exitCommand", [], source=record.describe())
+    if own and os.path.basename(own[0]) != "podman":
+        return (*own, record.id)
+    if not engine.exit_command:
+        return ()
+    remove = ("--rm",) if record.auto_remove else ()
+    return (*engine.exit_command, "container", "cleanup", *remove, record.id)
 
 
 def log_target(engine: Engine, record: ContainerRecord) -> LogTarget:

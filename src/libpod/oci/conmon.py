@@ -24,7 +24,7 @@ import selectors
 import signal
 import time
 
-from libpod.errors import DecodeError, OCIRuntimeError
+from libpod.errors import DecodeError, InvalidArgument, OCIRuntimeError
 from libpod.host import proc, process
 from libpod.oci import runc
 from libpod.values import NamedTuple
@@ -38,6 +38,7 @@ START_TIMEOUT = 60.0
 EXEC_READY_TIMEOUT = 60.0
 API_VERSION = 1
 MAXIMUM_MESSAGE = 1 << 20
+STANDARD_STREAMS = (0, 1, 2)
 
 
 class ContainerFiles(NamedTuple):
@@ -165,8 +166,16 @@ class Conmon:
         OCIRuntimeError, or one of its kinds, with the runtime's own message; the caller then deletes what
         the runtime may have left.
         """
+        passed = what.log.driver == "passthrough"
+        if passed and any(map(os.isatty, STANDARD_STREAMS)):
+            raise InvalidArgument(
+                "log driver passthrough would give the container our terminal",
+                hint="connect input and output to files or pipes, as a unit does",
+            )
         command = self.command(files, what)
-        with _Conversation(self, files, command, place, held=what.held_descriptors) as conversation:
+        with _Conversation(
+            self, files, command, place, held=what.held_descriptors, passed=passed
+        ) as conversation:
             meanwhile()
             pid = conversation.read_pid(runc.CREATE_TIMEOUT, f"create container {what.container_id}")
             return Started(pid, _read_pid(files.conmon_pid_file))
@@ -189,7 +198,9 @@ class Conmon:
 
     def command(self, files: ContainerFiles, what: Process) -> list[str]:
         """The argument list, in the order Podman 4.3 uses."""
-        words = [self.path, "--api-version", str(self.api_version), "-c", what.container_id]
+        # conmon 2.1.6 takes every version that is given, 0 too, for 1 or newer.
+        version = ["--api-version", str(self.api_version)] if self.api_version else []
+        words = [self.path, *version, "-c", what.container_id]
         words += ["-u", what.session_id or what.container_id, "-r", self.runtime.path, "-b", files.bundle]
         words += ["-p", files.pid_file, "-n", what.name, "--exit-dir", files.exit_directory, "--full-attach"]
         for argument in self.runtime.arguments:
@@ -246,6 +257,7 @@ class _Conversation:
         *,
         attach: bool = False,
         held: Sequence[int] = (),
+        passed: bool = False,
     ) -> None:
         self._held = held
         self._conmon = conmon
@@ -253,6 +265,7 @@ class _Conversation:
         self._command = command
         self._place = place
         self._attach = attach
+        self._passed = passed
         self._open: list[int] = []
         self._child: process.Child | None = None
         self._said: dict[int, bytes] = {}
@@ -260,8 +273,8 @@ class _Conversation:
     def __enter__(self) -> _Conversation:
         try:
             self._start()
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
@@ -276,12 +289,12 @@ class _Conversation:
             theirs.append(attach_theirs)
             names["_OCI_ATTACHPIPE"] = str(attach_theirs)
         environment = {**self._conmon.environment, **names}
+        streams = STANDARD_STREAMS if self._passed else (None, None, None)
         self._child = process.spawn(
-            self._command,
-            environment=environment,
-            cwd=self._files.bundle,
+            self._command, environment=environment, cwd=self._files.bundle,
             descriptors=[*theirs, *self._held],
-        )
+            stdin=streams[0], stdout=streams[1], stderr=streams[2],
+        )  # fmt: skip
         for descriptor in theirs:
             self._close(descriptor)
         self._place(self._child.pid)

@@ -48,13 +48,12 @@ class Runc:
 
     def state(self, container_id: str) -> dict[str, object] | None:
         """What the runtime knows (OCI state: `status`, `pid`); None if it does not know the container."""
-        command = self._command("state", container_id)
-        completed = process.run(command, timeout=TIMEOUT, check=False)
+        completed = self._complete("state", container_id)
         if completed.status != 0:
             if "does not exist" in completed.stderr.decode("utf-8", "replace"):
                 return None
             raise failure(f"state of container {container_id}", _message(completed.stderr))
-        return jsonutil.loads_object(completed.stdout, f"output of {process.command_text(command)}")
+        return jsonutil.loads_object(completed.stdout, f"output of {self.path} state {container_id}")
 
     def kill(self, container_id: str, signal: int, *, everything: bool = False) -> None:
         """Send *signal* to the container's first process, or to *everything* in it.
@@ -88,16 +87,19 @@ class Runc:
         return [self.path, *self.arguments, *flags, "--log-format=json", verb, *arguments]
 
     def _run(self, verb: str, *arguments: str) -> None:
+        completed = self._complete(verb, *arguments)
+        if completed.status != 0:
+            container_id = next((word for word in arguments if not word.startswith("-")), "")
+            raise failure(f"{self.name} {verb} container {container_id}", _message(completed.stderr))
+
+    def _complete(self, verb: str, *arguments: str) -> process.Completed:
         try:
-            completed = process.run(self._command(verb, *arguments), timeout=TIMEOUT, check=False)
+            return process.run(self._command(verb, *arguments), timeout=TIMEOUT, check=False)
         except CommandTimeout as error:
             raise OCIRuntimeError(
                 f"{self.name} {verb} {arguments[-1]}: not finished after {TIMEOUT:g} seconds, killed",
                 hint=f"check that {self.path} works: `{self.path} list`",
             ) from error
-        if completed.status != 0:
-            container_id = next((word for word in arguments if not word.startswith("-")), "")
-            raise failure(f"{self.name} {verb} container {container_id}", _message(completed.stderr))
 
 
 def failure(what: str, message: str) -> OCIRuntimeError | InvalidState:

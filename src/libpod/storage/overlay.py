@@ -73,8 +73,10 @@ class OverlayDriver:
         directory = self._path(layer_id)
         files.make_directory(directory, DIRECTORY_MODE)
         self._create_difference(layer_id, parent_id)
-        link = self._create_link(layer_id)
+        # The file first: by it whoever clears up after a crash finds the link.
+        link = base64.b32encode(os.urandom(17)).decode()[:LINK_LENGTH]
         _write(os.path.join(directory, "link"), link, durable=durable)
+        self._symlink(link, layer_id)
         for name in ("work", "merged"):
             files.make_directory(os.path.join(directory, name), DIRECTORY_MODE)
         if parent_id is None:
@@ -95,11 +97,6 @@ class OverlayDriver:
             os.chmod(path, stat.S_IMODE(parent.st_mode))
         except OSError as error:
             raise FileError("make layer directory", path, error) from error
-
-    def _create_link(self, layer_id: str) -> str:
-        link = base64.b32encode(os.urandom(17)).decode()[:LINK_LENGTH]
-        self._symlink(link, layer_id)
-        return link
 
     def _symlink(self, link: str, layer_id: str) -> None:
         path = os.path.join(self.home, "l", link)

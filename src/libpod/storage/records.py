@@ -179,10 +179,18 @@ def _checked(value: object, path: str) -> list[Record]:
         return []
     if not isinstance(value, list):
         raise DecodeError(f"{path}: expected a JSON array of records", source=path)
+    seen: dict[str, int] = {}
     for number, record in enumerate(value):
-        if not isinstance(record, dict) or not isinstance(record.get("id"), str):
+        if not isinstance(record, dict) or not isinstance(record.get("id"), str) or not record["id"]:
             raise DecodeError(
                 f"{path}: record {number} is not an object with an id", source=path, key=f"[{number}]"
+            )
+        first = seen.setdefault(record["id"], number)
+        if first != number:
+            raise DecodeError(
+                f"{path}: records {first} and {number} have the same id {record['id']}",
+                source=path,
+                key=f"[{number}]",
             )
     return value
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from libpod.storage.idmaps import IdMaps
+    from libpod.storage.lockfile import HeldLock
     from libpod.storage.objects import StorageContainer
     from libpod.storage.records import Record
 
@@ -111,19 +112,22 @@ class Store(ImageStore):
         ):
             self._refuse_taken(container_id, names)
             parent = self._top_layer(image_id)
+            for name in layer_names:
+                self._delete_orphan(held, name)
             volatile = (flags or {}).get("Volatile") is True
             layer = self._create_layer(held, parent, layer_names, id_maps, volatile=volatile)
             record = objects.container_record(
                 container_id, names, image_id or "", layer, metadata, flags or {}, id_maps
             )
             try:
+                self._containers.add(record)
+                self._containers.save(last)
+                # After the record, by which they are found and removed if we do not come to an end.
                 for directory in (
                     self.container_directory(container_id),
                     self.container_run_directory(container_id),
                 ):
                     files.make_directory(directory, DIRECTORY_MODE)
-                self._containers.add(record)
-                self._containers.save(last)
             except BaseException:
                 # The record may be on disk already: it is the last step of a save that can fail after it.
                 self._containers.remove(container_id)
@@ -142,7 +146,8 @@ class Store(ImageStore):
                 raise ContainerExists(
                     name,
                     f"{name} is in use in {self.graph_root} by the storage container {identifier(holder)}",
-                    hint="another program (buildah) may have made it; see `podman ps --all --external`",
+                    hint="it is of another program (buildah), or was left by one that was killed: "
+                    f"remove it with `libpod rm --force {name}`",
                 )
 
     def _top_layer(self, image_id: str | None) -> str | None:
@@ -186,9 +191,25 @@ class Store(ImageStore):
             if self._layers.get(layer) is not None:
                 self._unmount(layer, force=True)
                 self._delete_layer(held, layer)
+            self._remove_directories(container_id)
             self._containers.remove(container_id)
             self._containers.save(last)
-            self._remove_directories(container_id)
+
+    def delete_orphan(self, layer_name: str) -> bool:
+        """Remove the layer of this name if nothing needs it; whether there was such a one.
+
+        A program that is killed between making a container's layer and its record leaves one.
+        """
+        with self._changing_layers() as held, self._reading(self._images), self._reading(self._containers):
+            return self._delete_orphan(held, layer_name)
+
+    def _delete_orphan(self, held: HeldLock, layer_name: str) -> bool:
+        record = self._layers.get(layer_name)
+        if record is None or layer_name not in records.names(record) or self._is_needed(identifier(record)):
+            return False
+        self._unmount(identifier(record), force=True)
+        self._delete_layer(held, identifier(record))
+        return True
 
     def delete_containers(self, container_ids: Collection[str]) -> dict[str, LibpodError]:
         """Remove several containers with as many flushes as one; the error of each that stays, by its ID.

@@ -1,0 +1,74 @@
+"""Containers of ours under systemd: in scopes of their own, logged to the journal, started after a reboot."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.boot import podman
+
+if TYPE_CHECKING:
+    from tests.boot.machine import Machine
+
+FIRST, SECOND = "first line", "to the other stream"
+SCRIPT = f"echo {FIRST}; echo {SECOND} >&2; exec sleep 100000"
+
+
+def start(machine: Machine, name: str, *options: str, script: str = "exec sleep 100000") -> str:
+    command = ("libpod", "run", "--detach", "--name", name, "--network", "none", *options, podman.IMAGE)
+    return machine.run(*command, "sh", "-c", script).stdout.strip()
+
+
+def state(machine: Machine, name: str) -> str:
+    found = json.loads(machine.run("libpod", "inspect", name).stdout)
+    return str(found[0]["State"]["Status"])
+
+
+def active(machine: Machine, unit: str) -> bool:
+    return podman.unit(machine, unit)["ActiveState"] == "active"
+
+
+def test_scopes(machine: Machine) -> None:
+    """conmon has a scope of its own beside the container's; neither is left when it has ended."""
+    identifier = start(machine, "c")
+    scopes = (f"libpod-{identifier}.scope", f"libpod-conmon-{identifier}.scope")
+    assert all(active(machine, scope) for scope in scopes)
+    assert machine.run("libpod", "exec", "c", "echo", "inside").stdout == "inside\n"
+    machine.run("libpod", "pause", "c")
+    machine.run("libpod", "unpause", "c")
+    machine.run("libpod", "stop", "--time", "0", "c")
+    assert state(machine, "c") == "exited"
+    machine.run("libpod", "start", "c")
+    assert all(active(machine, scope) for scope in scopes)
+    machine.run("libpod", "rm", "--force", "--time", "0", "c")
+    # conmon's scope ends with our exit command, which conmon has become.
+    machine.shell(f"for i in $(seq 100); do systemctl is-active -q {scopes[1]} || break; sleep 0.1; done")
+    assert not any(active(machine, scope) for scope in scopes)
+
+
+def test_logs_in_the_journal(machine: Machine) -> None:
+    """The `journald` log driver: the lines of both streams, and Podman reads the same."""
+    start(machine, "j", "--log-driver", "journald", "--log-opt", "tag=mark", script=SCRIPT)
+    machine.shell(
+        "for i in $(seq 100); do libpod logs j 2>/dev/null | grep -q first && break; sleep 0.1; done"
+    )
+    result = machine.run("libpod", "logs", "j")
+    assert (result.stdout, result.stderr) == (f"{FIRST}\n", f"{SECOND}\n")
+    assert machine.run("libpod", "logs", "--tail", "0", "j").stdout == ""
+    assert machine.run("libpod", "logs", "--until", "1h", "j").stdout == ""
+    assert podman.journal(machine, "CONTAINER_TAG=mark")
+    theirs = machine.run("podman", "logs", "j")
+    assert (theirs.stdout, theirs.stderr) == (result.stdout, result.stderr)
+    machine.run("libpod", "rm", "--force", "--time", "0", "j")
+
+
+def test_a_reboot(machine: Machine) -> None:
+    """What ran is known to have ended, and starts again."""
+    start(machine, "again")
+    machine.kill()
+    machine.start()
+    assert state(machine, "again") == "exited"
+    machine.run("libpod", "start", "again")
+    assert state(machine, "again") == "running"
+    assert podman.states(machine)["again"] == "running"
+    machine.run("libpod", "rm", "--force", "--time", "0", "again")
