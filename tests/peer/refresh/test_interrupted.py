@@ -33,7 +33,9 @@ def check_finished(store: Store) -> None:
     assert report["decision"] in ("refresh", "noop")
     assert report["containers"]["quarantined"] == []
     assert report["locks"]["renumbered"] == 0
-    states = {name: state for name, state in store.states().items() if not name.endswith("-infra")}
+    states = {
+        name: state for name, state in store.states().items() if name in STATES or not name.endswith("-infra")
+    }
     absent = () if store.database.name == "bolt_state.db" else NETWORKED
     assert states == {name: state for name, state in STATES.items() if name not in absent}
     store.create("new")
