@@ -547,7 +547,7 @@ class _Run:
         except FileError as error:
             if is_systemic(error):
                 raise
-            self.report.warn(error.message)
+            self.report.warn(f"{error.message}; remove it to have the report kept for `refresh --last`")
 
     def _record(self) -> BootRecord:
         return BootRecord(

@@ -110,7 +110,6 @@ def test_immutable_database(store: Store) -> None:
 WRONG_KINDS = {
     "alive": "{tmp}/alive",
     "alive-lock": "{tmp}/alive.lck",
-    "report": "{tmp}/refresh.json",
     "boot-record": f"{LIBPOD}/boot-record.json",
     "database": f"{LIBPOD}/bolt_state.db",
 }
@@ -130,6 +129,17 @@ def test_directory_where_a_file_should_be(store: Store, what: str) -> None:
         store.machine.run(["mv", f"{path}-away", path])
         assert store.database.read_bytes() == before
     refresh_succeeds(store)
+
+
+def test_directory_where_the_report_should_be(store: Store) -> None:
+    """The report is for people: the boot does not wait for it, and they are told."""
+    path = f"{store.tmp_dir}/refresh.json"
+    store.machine.run(["mkdir", "-p", path])
+    result = store.libpod("refresh")
+    assert f"{path}: Is a directory; remove it" in result.stdout
+    assert store.alive.exists()
+    store.podman("start", "running")
+    failed(store.libpod("refresh", "--last", check=False), path)
 
 
 @pytest.mark.parametrize("path", ["/run/libpod-store", "/run/libpod-store/locks"])
