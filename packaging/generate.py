@@ -10,8 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import shtab
-
+from libpod.cli import completion
 from libpod.cli.main import make_parser
 
 SEE_ALSO = """.SH SEE ALSO
@@ -45,8 +44,8 @@ def main(arguments: list[str]) -> None:
     output = Path(arguments[0])
     output.mkdir(parents=True, exist_ok=True)
     (output / "libpod.1").write_text(man_page(make_parser()))
-    (output / "libpod.bash").write_text(shtab.complete(make_parser(), shell="bash"))
-    (output / "_libpod").write_text(shtab.complete(make_parser(), shell="zsh"))
+    (output / "libpod.bash").write_text(completion.script("bash"))
+    (output / "_libpod").write_text(completion.script("zsh"))
 
 
 if __name__ == "__main__":

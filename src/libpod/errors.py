@@ -21,6 +21,7 @@
     ├── InvalidState                the object is in a state that forbids the operation
     │   ├── ContainerStopped
     │   └── DependencyExists        other objects still need this one: dependents
+    ├── PodError                    something failed for containers of a pod: errors
     ├── ContainerRemoved            the object was removed meanwhile
     ├── PodRemoved
     ├── RuntimeFinalized            options after the runtime was made
@@ -68,7 +69,7 @@ import errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class LibpodError(Exception):
@@ -206,6 +207,17 @@ class DependencyExists(InvalidState):
     def __init__(self, message: str, *, dependents: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.dependents = tuple(dependents)
+
+
+class PodError(LibpodError):
+    """Something was done with a pod and failed for some of its containers: *errors* by their names.
+
+    For the others it was done.
+    """
+
+    def __init__(self, message: str, *, errors: Mapping[str, LibpodError], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = dict(errors)
 
 
 class ContainerRemoved(LibpodError):

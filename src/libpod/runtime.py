@@ -6,14 +6,7 @@ import contextlib
 import functools
 
 from libpod.config.runtime import RuntimeConfig
-from libpod.errors import (
-    InvalidState,
-    LibpodError,
-    LockError,
-    NoSuchContainer,
-    RefreshRefused,
-    RuntimeStopped,
-)
+from libpod.errors import InvalidState, LibpodError, NoSuchContainer, RefreshRefused, RuntimeStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +17,11 @@ if TYPE_CHECKING:
     from libpod.boot.report import Report
     from libpod.containers.container import Container
     from libpod.containers.engine import Engine
+    from libpod.containers.pod import Pod
+    from libpod.containers.podcreate import PodOptions
     from libpod.images.manager import Images
     from libpod.state.protocol import State
-    from libpod.state.records import BrokenRecord, PodRecord
+    from libpod.state.records import BrokenRecord
     from libpod.storage.objects import Layer
 
 FORCED_STOP_SECONDS = 10.0
@@ -231,23 +226,9 @@ class Runtime:
         A lock number that cannot be read any more is free again after the next boot. Raises NoSuchContainer,
         InvalidState while a conmon of it lives, and DependencyExists while others need it.
         """
-        from libpod.host import proc
-        from libpod.state.records import CONTAINER
+        from libpod.containers import broken
 
-        identifier = self.state.lookup_container_id(name)
-        for process in proc.conmon_processes():
-            if process.container_id == identifier:
-                raise InvalidState(
-                    f"broken container {name} is alive: process {process.pid} is its conmon",
-                    hint=f"end it first: kill {process.pid}",
-                )
-        self.state.require_unused(CONTAINER, identifier)
-        with contextlib.suppress(NoSuchContainer):
-            self.engine.store.delete_container(identifier)
-        number = self.state.remove_broken(CONTAINER, identifier)
-        if number is not None:
-            with contextlib.suppress(LockError):
-                self.engine.locks.free(number)
+        broken.remove_container(self.engine, self.state.lookup_container_id(name))
 
     def remove_storage_container(self, name: str) -> None:
         """Remove a container of the storage that is no container of ours: buildah's, or what a crash left.
@@ -261,15 +242,32 @@ class Runtime:
             raise InvalidState(f"{name} is the storage of container {found.id}: remove that one")
         self.engine.store.delete_container(found.id)
 
-    def pods(self) -> list[PodRecord]:
-        """Every pod that can be read."""
+    def pods(self) -> list[Pod]:
+        """Every pod that can be read; `broken` has the others."""
+        from libpod.containers.pod import Pod
         from libpod.state.records import BrokenRecord
 
-        return [record for record in self.state.all_pods() if not isinstance(record, BrokenRecord)]
+        found = self.state.all_pods()
+        return [Pod(self.engine, record) for record in found if not isinstance(record, BrokenRecord)]
 
-    def pod(self, name: str) -> PodRecord:
+    def pod(self, name: str) -> Pod:
         """The pod with this name, ID or unique start of an ID. Raises NoSuchPod, PodExists."""
-        return self.state.lookup_pod(name)
+        from libpod.containers.pod import Pod
+
+        return Pod(self.engine, self.state.lookup_pod(name))
+
+    def create_pod(self, options: PodOptions) -> Pod:
+        """Make a pod; see `libpod.containers.podcreate`."""
+        from libpod.containers import podcreate
+        from libpod.containers.pod import Pod
+
+        return Pod(self.engine, podcreate.create_pod(self.engine, options))
+
+    def remove_broken_pod(self, name: str, *, timeout: float | None = None) -> None:
+        """Remove a pod whose record cannot be read, with its containers; see `libpod.containers.broken`."""
+        from libpod.containers import broken
+
+        broken.remove_pod(self.engine, self.state.lookup_pod_id(name), timeout=timeout)
 
     def broken(self) -> list[BrokenRecord]:
         """The objects that cannot be read, each with the reason."""

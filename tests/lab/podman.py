@@ -100,10 +100,14 @@ class Store:
         result = self.machine.run(command, check=False, environment=self.environment, timeout=timeout)
         if check and (result.status != 0 or result.stderr):
             raise CommandFailedError(result)
+        self._note_pod(arguments, result)
+        return result
+
+    def _note_pod(self, arguments: tuple[str, ...], result: Result) -> None:
+        """Keep the ID of a new pod, for whoever removes its control group when the machine goes off."""
         if arguments[:2] == ("pod", "create"):
             with open(self.machine.disk / PODS, "a") as pods:
                 pods.write(result.stdout)
-        return result
 
     def import_image(self) -> None:
         """Put an image with busybox into the store."""
@@ -190,12 +194,14 @@ class Store:
         timeout: float = 120,
     ) -> Result:
         """Run our program on this store. *before* stands before it on the command line: strace."""
-        return self.machine.run(
+        result = self.machine.run(
             [*before, *self.libpod_command(*arguments)],
             check=check,
             environment={**self.libpod_environment, **(environment or {})},
             timeout=timeout,
         )
+        self._note_pod(arguments, result)
+        return result
 
     def refresh(self, *arguments: str, status: int = 0) -> dict[str, Any]:
         """Refresh with our program and return its report; the exit status must be *status*."""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PARENT = "/libpod_parent"
 CONMON = "conmon"
+POD_BUSY_SECONDS = 30.0
+"""How long the conmons in a pod's group may take to end, each with a process of ours that clears up."""
 
 
 class CgroupfsManager:
@@ -48,7 +50,7 @@ class CgroupfsManager:
 
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Remove it, with the groups of its conmons and containers, in every hierarchy."""
-        Cgroup(self.pod_cgroup(parent, pod_id)).remove()
+        Cgroup(self.pod_cgroup(parent, pod_id)).remove(busy_seconds=POD_BUSY_SECONDS)
 
     def container_path(self, parent: str, container_id: str) -> str:
         """`<parent>/libpod-<id>`."""

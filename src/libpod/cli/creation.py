@@ -12,7 +12,7 @@ from libpod.errors import FileError, InvalidArgument
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from libpod.cli.parser import Parser
     from libpod.config.runtime import RuntimeConfig
@@ -59,6 +59,8 @@ _VALUES = (
     ("", "--pids-limit", "NUMBER", "limit the number of processes; -1 for no limit"),
     ("", "--oom-score-adj", "NUMBER", "how soon it is killed when memory is short"),
     ("", "--entrypoint", "COMMAND", "replace the image's entry point; a command, or a JSON list"),
+    ("", "--pod", "POD", "make it in this pod; new:NAME makes the pod, too"),
+    ("", "--pod-id-file", "FILE", "make it in the pod whose ID is in this file"),
     ("", "--cgroup-parent", "PATH", "the parent of its control group"),
     ("", "--pid", "MODE", "the PID namespace: private, host, container:NAME, ns:PATH"),
     ("", "--ipc", "MODE", "the IPC namespace: private, host, container:NAME, ns:PATH"),
@@ -105,6 +107,16 @@ def configure(parser: Parser) -> None:
     )
 
 
+def configure_some(parser: Parser, names: Collection[str]) -> None:
+    """Add those of the flags that are in *names*, for something that is made with a container."""
+    for short, name, metavar, text in _REPEATED:
+        if name in names:
+            _add(parser, short, name, metavar=metavar, help=text, action="append", default=[])
+    for short, name, metavar, text in _VALUES:
+        if name in names:
+            _add(parser, short, name, metavar=metavar, help=text)
+
+
 def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
     names = [short, name] if short else [name]
     parser.add_argument(*names, **keywords)
@@ -115,7 +127,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     from libpod.containers.create import DEFAULT_SHM_SIZE, DEFAULT_STOP_TIMEOUT, CreateOptions
     from libpod.oci import units
 
-    log = _pairs("--log-opt", options.log_opt)
+    log = pairs("--log-opt", options.log_opt)
     unknown = sorted(set(log) - {"path", "max-size", "tag"})
     if unknown:
         raise InvalidArgument(f"--log-opt {unknown[0]} is not supported", hint="path, max-size and tag are")
@@ -128,7 +140,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         spec=_spec_options(options, config, network_mode),
         network=network,
         name=options.name or "",
-        labels=_pairs("--label", options.label),
+        labels=pairs("--label", options.label),
         stop_signal=units.signal_number(options.stop_signal) if options.stop_signal else None,
         stop_timeout=DEFAULT_STOP_TIMEOUT if timeout is None else timeout,
         shm_size=shm_size,
@@ -158,7 +170,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)
-    annotations = _pairs("--annotation", options.annotation)
+    annotations = pairs("--annotation", options.annotation)
     if options.publish_all:
         annotations["io.podman.annotations.publish-all"] = "TRUE"
     if options.cidfile:
@@ -186,8 +198,8 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         masked_paths=_paths(security.get("mask", [])),
         unmasked_paths=_paths(security.get("unmask", [])),
         limits=[units.limit(text) for text in limits],
-        sysctls=_pairs("--sysctl", options.sysctl, need_value=True),
-        default_sysctls=_pairs("default_sysctls", config.default_sysctls),
+        sysctls=pairs("--sysctl", options.sysctl, need_value=True),
+        default_sysctls=pairs("default_sysctls", config.default_sysctls),
         devices=options.device,
         volumes=mounted,
         resources=_resources(options),
@@ -324,7 +336,8 @@ def _words(texts: Sequence[str]) -> list[str]:
     return [word for text in texts for word in text.split(",") if word]
 
 
-def _pairs(flag: str, texts: Sequence[str], *, need_value: bool = False) -> dict[str, str]:
+def pairs(flag: str, texts: Sequence[str], *, need_value: bool = False) -> dict[str, str]:
+    """The `NAME=VALUE` texts given with *flag*, later ones winning; InvalidArgument for any other."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -379,13 +392,13 @@ def _umask(text: str | None) -> str:
     return text
 
 
-def write_cid_file(path: str, identifier: str) -> None:
-    """Write a container's ID to a file that must not exist."""
+def write_id_file(flag: str, path: str, identifier: str) -> None:
+    """Write the ID of a new container or pod to the file, named by *flag*, that must not exist."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError as error:
-        raise InvalidArgument(f"--cidfile {path} exists", hint="remove it, or choose another name") from error
+        raise InvalidArgument(f"{flag} {path} exists", hint="remove it, or choose another name") from error
     except OSError as error:
-        raise FileError("write container ID to", path, error) from error
+        raise FileError("write ID to", path, error) from error
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write(identifier)

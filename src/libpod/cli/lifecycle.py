@@ -7,7 +7,7 @@ from libpod.cli import output
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from libpod.cli.parser import Parser
     from libpod.containers.container import Container
@@ -158,6 +158,7 @@ def configure_rm(parser: Parser) -> None:
     _several_or_all(parser)
     _add_time(parser)
     parser.add_argument("-f", "--force", action="store_true", help="stop it first if it runs")
+    parser.add_argument("--depend", action="store_true", help="remove all containers that need it first")
     parser.add_argument(
         "-v", "--volumes", action="store_true", help="remove the volumes that were made for it alone"
     )
@@ -172,7 +173,9 @@ def _rm(options: Namespace) -> int:
 
     with runtimes.open_runtime(options) as runtime:
         wanted = runtimes.ending_order(runtime, options)
-        if options.force:
+        if options.all:
+            wanted = _without_infra(runtime, wanted)
+        elif options.force:
             wanted = [name for name in wanted if not _removed_from_storage(runtime, name)]
         if options.ignore or options.force:
             wanted = [name for name in wanted if _exists(runtime, name)]
@@ -184,7 +187,10 @@ def _rm(options: Namespace) -> int:
             runtime,
             [name for name in wanted if name not in broken],
             lambda container: container.remove(
-                force=options.force, timeout=_seconds(options), volumes=options.volumes
+                force=options.force,
+                timeout=_seconds(options),
+                volumes=options.volumes,
+                depend=options.depend,
             ),
         )
 
@@ -201,6 +207,12 @@ def _removed_from_storage(runtime: Runtime, name: str) -> bool:
         return False
     output.data(name)
     return True
+
+
+def _without_infra(runtime: Runtime, wanted: Sequence[str]) -> list[str]:
+    """Those of the containers that do not hold a pod together: such ones go with their pods."""
+    infra = {item.id for item in runtime.containers() if item.record.config.get("pause") is True}
+    return [identifier for identifier in wanted if identifier not in infra]
 
 
 def _is_broken(runtime: Runtime, name: str) -> bool:
@@ -296,6 +308,10 @@ def _cleanup(options: Namespace) -> int:
                 container.cleanup_session(options.session)
                 return
             container.cleanup()
+            if container.record.pod:
+                from libpod.containers import pod
+
+                pod.stop_if_over(runtime.engine, container.record)
             if options.rm:
                 container.remove(volumes=True)
         except cleanup.GONE:

@@ -1,10 +1,12 @@
-"""`libpod pod ps` and `libpod pod inspect`."""
+"""`libpod pod`: its verbs, and `ps` and `inspect` among them."""
 
 from __future__ import annotations
 
 import time
+from importlib import import_module
 
-from libpod.cli import codes, output, ps
+from libpod.cli import codes, output, podlife, podlist, ps
+from libpod.cli.verbs import POD_VERBS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,21 +19,38 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 HEADER: Final = ("POD ID", "NAME", "STATUS", "CREATED", "INFRA ID", "# OF CONTAINERS")
+CONTAINER_COLUMNS: Final = {"ids": ("IDS", "Id"), "names": ("NAMES", "Names"), "status": ("STATUS", "Status")}
+"""By the flag --ctr-…: the heading, and the key in what a row has of each container."""
 
 
 def configure(parser: Parser) -> None:
     """Add the verbs below this noun."""
-    verbs = parser.add_verbs(
-        (("ps", "List pods."), ("inspect", "Show everything about a pod and its containers."))
+    made = parser.add_verbs((name, verb.description) for name, verb in POD_VERBS.items())
+    for name, verb in POD_VERBS.items():
+        getattr(import_module(verb.module), verb.configure)(made[name])
+
+
+def configure_ps(parser: Parser) -> None:
+    """Add the arguments of `pod ps`."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
+    parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
+    parser.add_argument("--noheading", action="store_true", help="print no heading")
+    for what, text in (("ids", "IDs"), ("names", "names"), ("status", "states")):
+        parser.add_argument(f"--ctr-{what}", action="store_true", help=f"show the containers' {text}")
+    parser.add_argument(
+        "-f", "--filter", metavar="KEY=VALUE", action="append", default=[], help="show only such pods"
     )
-    listed, inspected = verbs["ps"], verbs["inspect"]
-    listed.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
-    listed.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
-    listed.add_format()
-    listed.runs(run_ps)
-    inspected.add_argument("name", metavar="POD", help="a name, an ID, or the unique beginning of an ID")
-    inspected.add_format()
-    inspected.runs(run_inspect)
+    parser.add_argument("--sort", choices=tuple(podlist.SORT_KEYS), help="what to sort by (created)")
+    parser.add_argument("-l", "--latest", action="store_true", help="show the latest pod only")
+    parser.add_format()
+    parser.runs(run_ps)
+
+
+def configure_inspect(parser: Parser) -> None:
+    """Add the arguments of `pod inspect`."""
+    podlife.add_pods(parser)
+    parser.add_format()
+    parser.runs(run_inspect)
 
 
 def run_ps(options: Namespace) -> int:
@@ -42,22 +61,33 @@ def run_ps(options: Namespace) -> int:
     with stores.Store(options) as store:
         found = items.read(store.state, with_linux=False)
         troubles = store.quarantined("pods")
-    rows = listing.Listing(found.containers, found.pods, now=time.time(), troubles=troubles).pods()
+    now = time.time()
+    everything = listing.Listing(found.containers, found.pods, now=now, troubles=troubles).pods()
+    rows = podlist.ordered(podlist.select(everything, options.filter, now=now), options.sort)
+    if options.latest:
+        rows = rows[:1]
     if options.format:
         output.as_json(rows)
     elif options.quiet:
         # Podman shortens the IDs of containers only.
         ps.print_ids(rows, whole=True)
     else:
-        output.data(text(rows, whole=options.no_trunc))
+        shown = [name for name in CONTAINER_COLUMNS if getattr(options, f"ctr_{name}")]
+        output.data(text(rows, whole=options.no_trunc, shown=shown, heading=not options.noheading))
         for line in ps.reasons(rows):
             output.warning(line)
     return codes.DONE
 
 
-def text(rows: Sequence[Row], *, whole: bool) -> str:
-    """The table for people; with *whole* nothing in it is shortened."""
-    return output.table(HEADER, (_cells(row, whole=whole) for row in rows))
+def text(rows: Sequence[Row], *, whole: bool, shown: Sequence[str] = (), heading: bool = True) -> str:
+    """The table for people; with *whole* nothing in it is shortened.
+
+    *shown* are the CONTAINER_COLUMNS that take the place of the number of containers.
+    """
+    columns = [CONTAINER_COLUMNS[name] for name in shown]
+    header = (*HEADER[:-1], *(title for title, _ in columns)) if columns else HEADER
+    cells = [[*_cells(row, whole=whole), *_about_containers(row, columns, whole=whole)] for row in rows]
+    return output.table(header, cells, heading=heading)
 
 
 def _cells(row: Row, *, whole: bool) -> list[str]:
@@ -67,17 +97,28 @@ def _cells(row: Row, *, whole: bool) -> list[str]:
         row["Status"],
         row["CreatedAt"],
         ps.short(row["InfraId"], whole=whole),
-        str(len(row["Containers"])),
+    ]
+
+
+def _about_containers(row: Row, columns: Sequence[tuple[str, str]], *, whole: bool) -> list[str]:
+    found = row["Containers"]
+    if not columns:
+        return [str(len(found))]
+    return [
+        ",".join(ps.short(entry[key], whole=whole or key != "Id") for entry in found) for _, key in columns
     ]
 
 
 def run_inspect(options: Namespace) -> int:
-    """Print one pod."""
+    """Print one pod as an object, several as a list."""
     from libpod.cli import stores
     from libpod.containers import inspecting, items
 
     with stores.Store(options) as store:
         found = items.read(store.state)
-    pod = items.find(found.pods, options.name)
-    output.as_json(inspecting.Inspection(found.containers, found.volumes).describe(pod))
+    names = podlife.chosen(options, lambda: {pod.id: pod.config.text("created") for pod in found.pods})
+    pods = [items.find(found.pods, name) for name in names]
+    inspection = inspecting.Inspection(found.containers, found.volumes)
+    described = [inspection.describe(pod) for pod in pods]
+    output.as_json(described[0] if len(described) == 1 else described)
     return codes.DONE

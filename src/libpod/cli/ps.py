@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 HEADER: Final = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
+POD_HEADER: Final = ("POD ID", "PODNAME")
 SHORT_ID: Final = 12
 SORT_KEYS: Final = ("command", "created", "id", "image", "names", "runningfor", "size", "status")
 _LONGEST_COMMAND: Final = 17
@@ -29,6 +30,7 @@ def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("-a", "--all", action="store_true", help="show all containers, not only running ones")
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
+    parser.add_argument("-p", "--pod", action="store_true", help="show the pods that they are in")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs and commands")
     parser.add_argument("-s", "--size", action="store_true", help="show sizes, which have to be counted")
     parser.add_argument("-l", "--latest", action="store_true", help="show the container made last")
@@ -57,11 +59,13 @@ def _list(options: Namespace) -> int:
     from libpod.containers import items, listing
 
     with stores.Store(options) as store:
-        found = items.read_containers(store.state)
+        read = items.read_with_pods if options.pod else items.read_containers
+        found = read(store.state)
         if ended.note(options, found.containers):
-            found = items.read_containers(store.state)
+            found = read(store.state)
         troubles = store.quarantined("containers")
-    rows = _selected(options, listing.Listing(found.containers, now=time.time(), troubles=troubles), found)
+    made = listing.Listing(found.containers, found.pods, now=time.time(), troubles=troubles)
+    rows = _selected(options, made, found)
     if options.size or options.sort == "size":
         _count_sizes(options, rows)
     if options.sort:
@@ -112,7 +116,13 @@ def _print(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
     elif options.quiet:
         print_ids(rows, whole=options.no_trunc)
     else:
-        shown = text(rows, whole=options.no_trunc, sizes=options.size, heading=not options.noheading)
+        shown = text(
+            rows,
+            whole=options.no_trunc,
+            sizes=options.size,
+            pods=options.pod,
+            heading=not options.noheading,
+        )
         if shown:
             output.data(shown)
         for line in reasons(rows):
@@ -125,10 +135,16 @@ def print_ids(rows: Sequence[Row], *, whole: bool) -> None:
         output.data("\n".join(output.printable(short(row["Id"], whole=whole)) for row in rows))
 
 
-def text(rows: Sequence[Row], *, whole: bool, sizes: bool = False, heading: bool = True) -> str:
-    """The table for people; with *whole* nothing in it is shortened."""
-    header = [*HEADER, "SIZE"] if sizes else HEADER
-    cells = ([*_cells(row, whole=whole), *([_size(row)] if sizes else [])] for row in rows)
+def text(
+    rows: Sequence[Row], *, whole: bool, sizes: bool = False, pods: bool = False, heading: bool = True
+) -> str:
+    """The table for people; with *whole* nothing in it is shortened, with *pods* each one's pod is told."""
+    header = [*HEADER, *(("SIZE",) if sizes else ()), *(POD_HEADER if pods else ())]
+    cells = []
+    for row in rows:
+        size = [_size(row)] if sizes else []
+        pod = [short(row["Pod"], whole=whole), row["PodName"]] if pods else []
+        cells.append([*_cells(row, whole=whole), *size, *pod])
     return output.table(header, cells, heading=heading)
 
 

@@ -90,15 +90,16 @@ def _remove_quietly(container: Container) -> None:
 
 def create(runtime: Runtime, options: Namespace) -> Container:
     """The container that the flags ask for."""
-    from libpod.cli import transfers
+    from libpod.cli import inpod, transfers
     from libpod.containers import create as making
     from libpod.containers.container import Container
 
     wanted = transfers.with_image(runtime, options, creation.create_options(options, runtime.config))
-    container = Container(runtime.engine, making.create(runtime.engine, wanted))
+    with inpod.joined(runtime, options, wanted) as made_in:
+        container = Container(runtime.engine, making.create(runtime.engine, made_in))
     if options.cidfile:
         try:
-            creation.write_cid_file(options.cidfile, container.id)
+            creation.write_id_file("--cidfile", options.cidfile, container.id)
         except BaseException:
             container.remove()
             raise

@@ -84,6 +84,25 @@ IMAGE_VERBS: Final = {
 }
 """The verbs below the noun `image`."""
 
+POD_VERBS: Final = {
+    "create": Verb("podcreate", "Make a pod."),
+    "start": Verb("podlife", "Start all containers of pods.", "configure_start"),
+    "stop": Verb("podlife", "Stop all containers of pods.", "configure_stop"),
+    "kill": Verb("podlife", "Send a signal to all containers of pods.", "configure_kill"),
+    "pause": Verb("podlife", "Freeze all processes of pods.", "configure_pause"),
+    "unpause": Verb("podlife", "Let the processes of pods go on.", "configure_unpause"),
+    "restart": Verb("podlife", "Stop all containers of pods and start them again.", "configure_restart"),
+    "rm": Verb("podlife", "Remove pods with all their containers.", "configure_rm"),
+    "prune": Verb("podlife", "Remove all pods whose containers have ended.", "configure_prune"),
+    "exists": Verb("podlife", "Tell by the exit status whether a pod exists.", "configure_exists"),
+    "ps": Verb("pod", "List pods.", "configure_ps"),
+    "stats": Verb("podwatch", "Show what pods use of the machine.", "configure_stats"),
+    "top": Verb("podwatch", "Show the processes of a pod.", "configure_top"),
+    "logs": Verb("podlogs", "Show the output of all containers of a pod."),
+    "inspect": Verb("pod", "Show everything about pods and their containers.", "configure_inspect"),
+}
+"""The verbs that follow the noun `pod`."""
+
 VERBS: Final = {
     "refresh": Verb("refresh", "Make the state of all containers true again after a reboot."),
     "ps": Verb("ps", "List containers."),
@@ -97,7 +116,7 @@ VERBS: Final = {
     "logout": Verb("login", "Forget the credentials for a registry.", "configure_logout"),
     "inspect": Verb("inspect", "Show everything about containers, pods, volumes and images."),
     "volume": Verb("volume", "Work with volumes."),
-    "pod": Verb("pod", "Look at pods."),
+    "pod": Verb("pod", "Work with pods."),
     "network": Verb("network", "Look at networks."),
     "info": Verb("info", "Show what is known about this host and this store."),
     "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),

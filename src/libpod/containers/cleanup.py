@@ -151,15 +151,13 @@ def remove_leftovers(engine: Engine, record: ContainerRecord) -> None:
     files.remove_file(os.path.join(engine.exit_directory, record.id))
 
 
-def remove(engine: Engine, record: ContainerRecord) -> None:
+def remove(engine: Engine, record: ContainerRecord, *, with_pod: bool = False) -> None:
     """Remove a container that does not run: mounts, storage, record and lock, in this order.
 
     Its state is *removing* from the first step on, so that what a crash leaves is known for what it is.
-    Raises DependencyExists while others need it, and NotSupported while a network of Podman's netavark is
-    set up for it, whose addresses and rules nobody would give back.
+    Raises what `require_removable` raises.
     """
-    connecting.require_removable(engine, record)
-    require_unused(engine, record)
+    require_removable(engine, record, with_pod=with_pod)
     created = record.status not in (CONFIGURED, EXITED)
     record.pid = record.conmon_pid = 0
     record.status = REMOVING
@@ -184,14 +182,25 @@ def remove(engine: Engine, record: ContainerRecord) -> None:
     engine.event(record, "remove")
 
 
-def require_unused(engine: Engine, record: ContainerRecord) -> None:
-    """Raise DependencyExists if other containers need this one."""
+def require_removable(engine: Engine, record: ContainerRecord, *, with_pod: bool = False) -> None:
+    """Raise for a container that cannot be removed, whatever its state.
+
+    DependencyExists while others need it, InvalidState for the infra container of a pod unless it goes
+    *with_pod*, and NotSupported while a network of Podman's netavark is set up for it, whose addresses and
+    rules nobody would give back.
+    """
+    connecting.require_removable(engine, record)
+    if record.config.get("pause") is True and record.pod and not with_pod:
+        raise InvalidState(
+            f"container {record.name} is the infra container of pod {record.pod[:12]}, which needs it",
+            hint=f"remove the pod: libpod pod rm {record.pod[:12]}",
+        )
     users = engine.state.container_in_use(record)
     if users:
         raise DependencyExists(
             f"container {record.name} is needed by {', '.join(user[:12] for user in users)}",
             dependents=users,
-            hint="remove those first",
+            hint="remove those first, or all of them with --depend",
         )
 
 

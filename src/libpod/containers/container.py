@@ -23,6 +23,7 @@ from libpod.errors import (
 )
 from libpod.host import jsonutil, proc, process
 from libpod.oci import exits, logs
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING, STOPPING = rang
 EXIT_FILE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 _UNKNOWN_EXIT = -1
+
+
+class Patience(NamedTuple):
+    """How long a container that was asked to end may take: in *seconds*, and until when (time.monotonic)."""
+
+    seconds: float
+    deadline: float
 
 
 class Container:
@@ -160,6 +168,10 @@ class Container:
     def start(self) -> None:
         """Run it, after the containers that it needs. Starting a running container does nothing."""
         self._start_dependencies()
+        self.start_alone()
+
+    def start_alone(self) -> None:
+        """As `start`, for a container whose dependencies run."""
         with self._locked():
             if self.record.status == RUNNING:
                 return
@@ -207,8 +219,10 @@ class Container:
             return connection
 
     def _start_dependencies(self) -> None:
-        for identifier in self.record.dependencies:
-            Container(self._engine, self._engine.state.container(identifier)).start()
+        from libpod.containers import dependencies
+
+        for record in dependencies.needed(self._engine.state, self.record):
+            Container(self._engine, record).start_alone()
 
     # ------------------------------------------------------------ stopping
 
@@ -218,20 +232,36 @@ class Container:
         Raises ContainerStopped if it has ended already, and InvalidState if it never ran. Others can work
         with the container while we wait.
         """
+        patience = self.begin_stop(timeout)
+        if patience is not None:
+            self.finish_stop(patience)
+
+    def begin_stop(self, timeout: float | None = None) -> Patience | None:
+        """The first half of `stop`: ask it to end. `finish_stop` must follow with what is returned here.
+
+        None is returned where that was all: for a container that was made and never ran.
+        """
         if timeout is None:
             timeout = jsonutil.get_int(self.record.config, "stopTimeout", 10, source=self.record.describe())
         with self._locked():
             if self.record.status in (STOPPED, EXITED):
                 raise ContainerStopped(f"container {self.name} is stopped already")
             self._require(RUNNING, STOPPING, CREATED, verb="stop")
-            was_created = self.record.status == CREATED
-            if not was_created:
-                self.record.status = STOPPING
-                self._engine.state.save_container(self.record)
-        if was_created:
-            self._remove_created()
-            return
-        self._end(timeout)
+            if self.record.status == CREATED:
+                cleanup.take_down(self._engine, self.record)
+                return None
+            self.record.status = STOPPING
+            self._engine.state.save_container(self.record)
+        if timeout > 0:
+            self._signal(self._stop_signal())
+        return Patience(timeout, time.monotonic() + timeout)
+
+    def _stop_signal(self) -> int:
+        return jsonutil.get_int(self.record.config, "stopSignal", 15, source=self.record.describe())
+
+    def finish_stop(self, patience: Patience) -> None:
+        """Wait until it has ended, kill it when our *patience* is at its end, and take it down."""
+        self._end(patience)
         # A container with `--rm` may be gone by now, as it was asked for.
         with contextlib.suppress(*cleanup.GONE), self._locked():
             self.record.state["stoppedByUser"] = True
@@ -240,21 +270,14 @@ class Container:
             if self.record.status == STOPPED:
                 cleanup.take_down(self._engine, self.record)
 
-    def _remove_created(self) -> None:
-        with self._locked():
-            if self.record.status == CREATED:
-                cleanup.take_down(self._engine, self.record)
-
-    def _end(self, timeout: float) -> None:
-        """Signals, from polite to final."""
+    def _end(self, patience: Patience) -> None:
         pid = self.record.pid
-        if timeout > 0:
-            wanted = jsonutil.get_int(self.record.config, "stopSignal", 15, source=self.record.describe())
-            self._signal(wanted)
-            if wait_for_end(pid, timeout):
+        if patience.seconds > 0:
+            if wait_for_end(pid, max(patience.deadline - time.monotonic(), 0)):
                 return
-            name = process.signal_name(wanted)
-            self._engine.warn(f"container {self.name} is alive {timeout:g} seconds after {name}: killing it")
+            name = process.signal_name(self._stop_signal())
+            waited = f"{patience.seconds:g} seconds after {name}"
+            self._engine.warn(f"container {self.name} is alive {waited}: killing it")
         self._signal(signal.SIGKILL)
         if not wait_for_end(pid, KILL_SECONDS):
             raise InvalidState(
@@ -388,20 +411,24 @@ class Container:
             self._engine.store.unmount(self.id, force=force)
             self._engine.event(self.record, "unmount")
 
-    def logs(self, selection: Selection, *, follow: bool = False) -> Iterator[LogLine]:
-        """Its output so far, and with *follow* what comes until it ends."""
+    def logs(
+        self, selection: Selection, *, follow: bool = False, running: Callable[[], bool] | None = None
+    ) -> Iterator[LogLine]:
+        """Its output so far, and with *follow* what comes until it ends, which *running* tells."""
+        running = self.is_running if running is None else running
         source = self.record.describe()
         driver = jsonutil.get_str(self.record.config, "logDriver", "k8s-file", source=source)
         if driver == "journald":
             from libpod.oci import journal
 
-            return journal.read(self.id, selection, follow=follow, running=self._runs)
+            return journal.read(self.id, selection, follow=follow, running=running)
         if driver in ("none", "passthrough"):
             raise InvalidState(f"container {self.name} has the log driver {driver}: there is no log")
         path = jsonutil.get_str(self.record.config, "logPath", "", source=source)
-        return logs.read(path, selection, follow=follow, running=self._runs)
+        return logs.read(path, selection, follow=follow, running=running)
 
-    def _runs(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether it has begun and not ended; False for one that is gone."""
         try:
             with self._locked():
                 return self.record.status in (CREATED, RUNNING, PAUSED, STOPPING)
@@ -427,16 +454,27 @@ class Container:
         with self._locked():
             execute.remove_left_session(self._engine, self.record, identifier)
 
-    def remove(self, *, force: bool = False, timeout: float | None = None, volumes: bool = False) -> None:
+    def remove(
+        self,
+        *,
+        force: bool = False,
+        timeout: float | None = None,
+        volumes: bool = False,
+        depend: bool = False,
+        with_pod: bool = False,
+    ) -> None:
         """Remove it, with its storage and its lock, and with *volumes* those that were made for it alone;
-        these also go with a container that removes itself.
+        these also go with a container that removes itself. With *depend* all that need it go first.
 
         One that runs is only removed with *force*, which stops it first. Raises InvalidState otherwise, and
-        DependencyExists while other containers need it.
+        DependencyExists while other containers need it. The infra container of a pod is only removed
+        *with_pod*.
         """
+        if depend:
+            self._remove_dependents(force=force, timeout=timeout)
+        # Before it is stopped: what others need goes on running.
+        cleanup.require_removable(self._engine, self.record, with_pod=with_pod)
         if force:
-            # Before it is stopped: what others need goes on running.
-            cleanup.require_unused(self._engine, self.record)
             self._stop_for_removal(timeout)
         with self._locked():
             if self.record.status in (RUNNING, PAUSED, STOPPING):
@@ -446,15 +484,20 @@ class Container:
                     hint="stop it first, or use --force",
                 )
             number = self.record.lock_id
-            cleanup.remove(self._engine, self.record)
+            cleanup.remove(self._engine, self.record, with_pod=with_pod)
         if number is not None:
-            # Another object with this number (an old database) keeps the lock's file or bit in use.
-            with contextlib.suppress(LockError):
-                self._engine.locks.free(number)
+            self._engine.free_lock(number)
         if (volumes or self.record.auto_remove) and self.record.named_volumes:
             from libpod.containers.volumes import remove_anonymous
 
             remove_anonymous(self._engine, self.record.named_volumes)
+
+    def _remove_dependents(self, *, force: bool, timeout: float | None) -> None:
+        from libpod.containers import dependencies
+
+        for identifier in dependencies.dependents(self._engine.state, self.record):
+            dependent = Container(self._engine, self._engine.state.container(identifier))
+            dependent.remove(force=force, timeout=timeout)
 
     def _stop_for_removal(self, timeout: float | None) -> None:
         with self._locked():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from libpod.containers.engine import Engine
+    from libpod.containers.pause import PauseProgram
     from libpod.storage.images import ImageRecord
 
 DEFAULT_SHM_SIZE = 65536000
@@ -86,6 +87,11 @@ class CreateOptions(NamedTuple):
     image_volumes: str = volumerequests.ANONYMOUS
     """What becomes of the volumes that the image declares; one of `volumerequests.IMAGE_VOLUMES`."""
     pod: str = ""
+    """The pod that it is to be in, by name or ID; `libpod.containers.membership` has what follows from it."""
+    infra: bool = False
+    """Whether it is the infra container of *pod*."""
+    infra_program: PauseProgram | None = None
+    """What it runs as the infra container, in a root of its own instead of *image* and *rootfs*."""
     sdnotify_mode: str = "container"
     restart_policy: str = ""
     restart_retries: int = 0
@@ -97,14 +103,18 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     Raises NoSuchImage, NoSuchContainer for one that is joined or needed, ContainerExists and PodExists for a
     name in use, InvalidArgument for what cannot be. Whatever fails, nothing of the container is left.
     """
-    if bool(options.image) == bool(options.rootfs):
+    if [bool(options.image), bool(options.rootfs), options.infra_program is not None].count(True) != 1:
         raise InvalidArgument("a container needs either an image or a root directory")
+    if options.pod and not options.infra:
+        from libpod.containers import membership
+
+        options = membership.join(engine, options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
     options = options._replace(spec=idmaps.resolve(engine, options.spec))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
-    name = _free_name(engine, options.name)
+    name = free_name(engine, options.name, "container")
     container_id = names.new_id()
     network = joining.configure(engine, options.network, image_config, container_id)
     with contextlib.ExitStack() as undo:
@@ -113,6 +123,8 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         for warning in warnings:
             engine.warn(warning)
         directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
+        if options.infra_program is not None:
+            options = options._replace(rootfs=_make_infra_root(options.infra_program, directory))
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
         failpoints.reach("container.add")
@@ -134,19 +146,22 @@ def _image_config(engine: Engine, image: ImageRecord | None) -> Mapping[str, obj
     return config if isinstance(config, dict) else {}
 
 
-def _free_name(engine: Engine, wanted: str) -> str:
-    """*wanted*, or a new name; one that a container or a pod has is refused before anything is made."""
+def free_name(engine: Engine, wanted: str, kind: str) -> str:
+    """*wanted*, or a new name for a *kind*; one that a container or a pod has is refused.
+
+    Raises InvalidArgument for what is no name, and ContainerExists and PodExists.
+    """
     if not wanted:
         return names.generate(lambda name: _holder(engine, name) is not None)
-    names.check(wanted, "container")
+    names.check(wanted, kind)
     holder = _holder(engine, wanted)
     if holder is not None:
-        kind, identifier = holder
-        error = PodExists if kind == "pod" else ContainerExists
+        holding, identifier = holder
+        error = PodExists if holding == "pod" else ContainerExists
         raise error(
             wanted,
-            f"the name {wanted} is in use by {kind} {identifier}",
-            hint=f"remove that {kind}, or choose another name",
+            f"the name {wanted} is in use by {holding} {identifier}",
+            hint=f"remove that {holding}, or choose another name",
         )
     return wanted
 
@@ -195,6 +210,15 @@ def _make_storage(
     return store.container_directory(container_id), store.container_run_directory(container_id)
 
 
+def _make_infra_root(program: PauseProgram, directory: str) -> str:
+    """In the container's own directory, so that it goes with the container, whoever removes it."""
+    from libpod.containers import pause
+
+    root = os.path.join(directory, "infra")
+    pause.make_root(root, program)
+    return root
+
+
 def _make_directories(config: Mapping[str, object], directory: str) -> None:
     """The directories that Podman expects in the container's own one since its creation."""
     files.make_directory(os.path.join(directory, "secrets"), SHARED_MODE)
@@ -203,10 +227,16 @@ def _make_directories(config: Mapping[str, object], directory: str) -> None:
 
 
 def _add(engine: Engine, record: ContainerRecord) -> None:
-    if record.pod:
-        engine.state.add_container_to_pod(engine.state.pod(record.pod), record)
-    else:
+    if not record.pod:
         engine.state.add_container(record)
+        return
+    pod = engine.state.pod(record.pod)
+    if record.config.get("pause") is True:
+        # Whoever makes the pod is making this.
+        engine.state.add_container_to_pod(pod, record)
+        return
+    with engine.locked_pod(pod):
+        engine.state.add_container_to_pod(pod, record)
 
 
 def _first_state(run_directory: str) -> dict[str, object]:
@@ -241,8 +271,7 @@ def _config(
     if image is not None:
         config["RawImageName"] = options.image
     config["idMappingsOptions"] = _id_mappings(options.spec)
-    needed = [engine.state.lookup_container(other).id for other in options.dependencies]
-    config["Dependencies"] = needed or None
+    config["Dependencies"] = _dependencies(engine, options)
     if image is not None:
         config["rootfsImageID"] = image.id
         config["rootfsImageName"] = image.names[0] if image.names else image.id
@@ -275,6 +304,7 @@ def _config(
     config.update(_joined(engine, options))
     if options.pod:
         config["pod"] = options.pod
+        config["pause"] = options.infra
     if options.restart_policy:
         config["restart_policy"] = options.restart_policy
         config["restart_retries"] = options.restart_retries
@@ -282,6 +312,11 @@ def _config(
 
 
 _ALWAYS = frozenset(("cgroupParent", "logPath", "logTag"))
+
+
+def _dependencies(engine: Engine, options: CreateOptions) -> list[str] | None:
+    found = [engine.state.lookup_container_id(name) for name in options.dependencies]
+    return list(dict.fromkeys(found)) or None
 
 
 def _id_mappings(options: SpecOptions) -> dict[str, object]:
@@ -363,7 +398,10 @@ def _volumes(options: CreateOptions) -> dict[str, object]:
         {"volumeName": volume.name, "dest": volume.destination, "options": list(volume.options)}
         for volume in volumes.named.values()
     ]
-    return {"userVolumes": sorted(volumes.destinations()), "namedVolumes": named}
+    # What the infra container runs is no volume: Podman gives its volumes to all containers of the pod.
+    program = options.infra_program.mounts if options.infra_program is not None else ()
+    destinations = sorted(set(volumes.destinations()).difference(program))
+    return {"userVolumes": destinations, "namedVolumes": named}
 
 
 def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 
-from libpod.errors import ContainerRemoved, FileError, NoSuchObject
+from libpod.errors import ContainerRemoved, FileError, LockError, NoSuchObject, PodRemoved
 from libpod.host import files, jsonutil
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from libpod.oci.conmon import Conmon, ContainerFiles
     from libpod.oci.runc import Runc
     from libpod.state.protocol import State
-    from libpod.state.records import ContainerRecord, Record
+    from libpod.state.records import ContainerRecord, PodRecord, Record
     from libpod.storage.store import Store
 
     R = TypeVar("R", bound=Record)
@@ -145,10 +145,24 @@ class Engine:
 
         return IdLocks(self.config.tmp_dir).lock(record.id)
 
+    def free_lock(self, number: int) -> None:
+        """Give back the lock of a removed object.
+
+        Another object with this number (an old database) keeps the lock's file or bit in use.
+        """
+        with contextlib.suppress(LockError):
+            self.locks.free(number)
+
     @contextlib.contextmanager
     def locked(self, record: ContainerRecord) -> Iterator[None]:
         """Hold the lock of a container, with its state read anew."""
         with self.holding(record, self.state.update_container):
+            yield
+
+    @contextlib.contextmanager
+    def locked_pod(self, record: PodRecord) -> Iterator[None]:
+        """Hold the lock of a pod, which is taken before those of its containers, with its state read anew."""
+        with self.holding(record, self.state.update_pod):
             yield
 
     @contextlib.contextmanager
@@ -180,7 +194,7 @@ def _read_anew(record: R, lock: Lock, read_anew: Callable[[R], None]) -> None:
 
     try:
         read_anew(record)
-    except (NoSuchObject, ContainerRemoved):
+    except (NoSuchObject, ContainerRemoved, PodRemoved):
         # Removed while we waited: its number is free, and taking the lock has taken it again.
         if isinstance(lock, FileLock):
             lock.discard_if_made()

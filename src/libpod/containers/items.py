@@ -122,6 +122,12 @@ def read_containers(state: State) -> Store:
     return Store([container_item(record) for record in state.all_containers(with_linux=False)])
 
 
+def read_with_pods(state: State) -> Store:
+    """The same with the pods."""
+    found = read_containers(state)
+    return Store(found.containers, [pod_item(record, found.containers) for record in state.all_pods()])
+
+
 def container_item(record: ContainerRecord | BrokenRecord) -> Item:
     """The item for one container of the database."""
     if isinstance(record, BrokenRecord):

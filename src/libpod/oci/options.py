@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 
     from libpod.oci.units import Limit
 
-HOST, PRIVATE = "host", "private"
+HOST, PRIVATE, POD = "host", "private", "pod"
 
 
 class Namespaces(NamedTuple):
-    """How each namespace is had: `private`, `host`, `container:ID`, `ns:PATH`; the network also `none`."""
+    """How each namespace is had: `private`, `host`, `container:ID`, `ns:PATH`; the network also `none`.
+
+    `pod` is what the pod shares, else what there is without a pod. It is resolved before a container is made.
+    """
 
     pid: str = PRIVATE
     network: str = PRIVATE

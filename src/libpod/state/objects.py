@@ -61,6 +61,14 @@ class ObjectState(BaseState):
         with self._view() as tables:
             return tables.kind_of(identifier) == CONTAINER
 
+    def names(self, kind: str) -> dict[str, str]:
+        """The name of every container or pod (*kind*) by its ID, from the registry alone."""
+        with self._view() as tables:
+            found = [
+                identifier for identifier in tables.ids_with_prefix("") if tables.kind_of(identifier) == kind
+            ]
+            return {identifier: tables.registered_name(identifier) or identifier for identifier in found}
+
     def add_container(self, record: ContainerRecord) -> None:
         """Add a container that is in no pod."""
         rules.require_valid(record)

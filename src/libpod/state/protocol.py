@@ -164,6 +164,9 @@ class State(Protocol):
     def has_container(self, identifier: str) -> bool:
         """Whether a container has this full ID. Raises EmptyID."""
 
+    def names(self, kind: str) -> dict[str, str]:
+        """The name of every container or pod (*kind*) by its ID, without reading the objects themselves."""
+
     def add_container(self, record: ContainerRecord) -> None:
         """Add a container that is in no pod.
 

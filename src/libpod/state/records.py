@@ -391,6 +391,19 @@ class PodRecord(Record):
         """The ID of its infra container, or ""."""
         return jsonutil.get_str(self.state, "InfraContainerID", "", source=self.describe())
 
+    @infra_id.setter
+    def infra_id(self, identifier: str) -> None:
+        self.state["InfraContainerID"] = identifier
+
+    @property
+    def has_infra(self) -> bool:
+        """Whether it is to have an infra container."""
+        return bool(jsonutil.get_bool(self.config, "hasInfra", None, source=self.describe()))
+
+    def shares(self, key: str) -> bool:
+        """Whether its containers share what *key* of the configuration says: sharesNet and so on."""
+        return bool(jsonutil.get_bool(self.config, key, None, source=self.describe()))
+
     @property
     def created(self) -> str:
         """When it was made (RFC 3339)."""

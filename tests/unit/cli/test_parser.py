@@ -43,7 +43,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         (["pod", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod --help'"),
         (["pod", "ps", "--nosuch"], "unknown flag: --nosuch", "see 'libpod pod ps --help'"),
         (["pod", "nosuch"], "unrecognized command 'libpod pod nosuch'", "see 'libpod pod --help'"),
-        (["pod", "inspect"], "the following arguments are required: POD", "see 'libpod pod inspect --help'"),
+        (["pod", "exists"], "the following arguments are required: POD", "see 'libpod pod exists --help'"),
         (["db", "nosuch"], "unrecognized command 'libpod db nosuch'", "see 'libpod db --help'"),
         (["--root"], "flag needs an argument: --root", "see 'libpod --help'"),
         (["--root", "", "ps"], "flag --root must not be empty", "see 'libpod --help'"),

@@ -949,3 +949,12 @@ def test_closed_store_cannot_be_used(store: State) -> None:
     with pytest.raises(DatabaseClosed):
         store.add_container(container(1))
     store.close()
+
+
+def test_names_come_from_the_registry(store: State) -> None:
+    assert store.names("container") == store.names("pod") == {}
+    store.add_pod(pod(1))
+    store.add_container(container(2))
+    store.add_container_to_pod(pod(1), container(3, pod=identifier(1)))
+    assert store.names("pod") == {identifier(1): pod(1).name}
+    assert store.names("container") == {identifier(number): container(number).name for number in (2, 3)}

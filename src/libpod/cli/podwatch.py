@@ -1,0 +1,143 @@
+"""`libpod pod stats` and `libpod pod top`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from libpod.cli import codes, output, podlife
+from libpod.errors import InvalidState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Final
+
+    from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
+    from libpod.containers.pod import Pod
+    from libpod.containers.statistics import Usage
+    from libpod.runtime import Runtime
+
+STATS_HEADER: Final = (
+    "POD", "CID", "NAME", "CPU %", "MEM USAGE/ LIMIT", "MEM %", "NET IO", "BLOCK IO", "PIDS",
+)  # fmt: skip
+_KEYS: Final = ("Pod", "CID", "Name", "CPU", "MemUsage", "Mem", "NetIO", "BlockIO", "PIDS")
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_ALIVE: Final = ("running", "paused")
+_CLEAR: Final = "\x1b[2J\x1b[H"
+
+
+def configure_stats(parser: Parser) -> None:
+    """Add the arguments of `pod stats`."""
+    podlife.add_pods(parser)
+    parser.add_argument("-a", "--all", action="store_true", help="all pods, which is what is shown anyway")
+    parser.add_argument("--no-stream", action="store_true", help="print once, and end")
+    parser.add_argument("--no-reset", action="store_true", help="do not clear the screen in between")
+    parser.add_format()
+    parser.runs(run_stats)
+
+
+def run_stats(options: Namespace) -> int:
+    """Print the figures of all containers of pods, once or again and again until Ctrl-C."""
+    from libpod.cli import runtimes, stats
+
+    with runtimes.open_runtime(options) as runtime:
+        before: dict[str, Usage] = {}
+        while True:
+            usages = _usages(runtime, options)
+            if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
+                output.data(_CLEAR)
+            _print(usages, before, options)
+            if options.no_stream:
+                return codes.DONE
+            before = {usage.id: usage for _, usage in usages}
+            time.sleep(stats.DEFAULT_INTERVAL)
+
+
+def _usages(runtime: Runtime, options: Namespace) -> list[tuple[Pod, Usage]]:
+    """The figures of each container that lives, with its pod."""
+    from libpod.containers import statistics
+
+    if not options.pods and not options.latest:
+        pods = runtime.pods()
+    else:
+        pods = [runtime.pod(name) for name in podlife.named(runtime, options)]
+    return [
+        (pod, usage) for pod in pods for usage in statistics.read(runtime.engine, _alive(pod.containers()))
+    ]
+
+
+def _alive(containers: Sequence[Container]) -> list[Container]:
+    return [container for container in containers if container.state() in _ALIVE]
+
+
+def _print(usages: Sequence[tuple[Pod, Usage]], before: Mapping[str, Usage], options: Namespace) -> None:
+    from libpod.cli import stats
+
+    # The same as there without the times.
+    rows = [
+        [pod.id[:12], *stats.cells(usage, before.get(usage.id))[: len(STATS_HEADER) - 1]]
+        for pod, usage in usages
+    ]
+    if not options.format:
+        output.data(output.table(STATS_HEADER, rows))
+        return
+    output.as_json(
+        [
+            {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": _in_binary(usage)}
+            for row, (_, usage) in zip(rows, usages, strict=True)
+        ]
+    )
+
+
+def _in_binary(usage: Usage) -> str:
+    """Memory as Podman's `MemUsageBytes` tells it: in units of 1024, four digits."""
+
+    def told(size: float) -> str:
+        unit = 0
+        while size >= 1024 and unit < len(_UNITS) - 1:
+            size, unit = size / 1024, unit + 1
+        return f"{size:.4g}{_UNITS[unit]}"
+
+    return f"{told(usage.figures.memory)} / {told(usage.memory_limit)}"
+
+
+def configure_top(parser: Parser) -> None:
+    """Add the arguments of `pod top`."""
+    podlife.add_pod(parser)
+    parser.add_argument(
+        "columns", metavar="COLUMN", nargs=argparse.REMAINDER, help="user, pid, ppid, args, … (podman-top(1))"
+    )
+    parser.runs(run_top)
+
+
+def run_top(options: Namespace) -> int:
+    """Print the processes of all running containers of a pod."""
+    from libpod.cli import runtimes
+    from libpod.containers import processes
+
+    names = [name for word in options.columns for name in word.split(",")] or list(processes.DEFAULT)
+    with runtimes.open_runtime(options) as runtime:
+        pod = runtime.pod(podlife.chosen_one(runtime, options))
+        alive = _alive(pod.containers())
+        if not alive:
+            raise InvalidState(f"pod {pod.name} has no container that is running")
+        rows = list(_rows(alive, names))
+        output.data(output.table(processes.Columns(alive[0].record, names).header(), rows))
+    return codes.DONE
+
+
+def _rows(containers: Sequence[Container], names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """A row for each process; with a shared PID namespace every container has those of the others, too."""
+    from libpod.containers import processes
+
+    seen: set[int] = set()
+    for container in containers:
+        columns = processes.Columns(container.record, names)
+        for process in processes.of_container(container.record):
+            if process.pid not in seen:
+                seen.add(process.pid)
+                yield columns.row(process)

@@ -1,0 +1,118 @@
+"""What a container has from the pod that it is made in: namespaces, control group and host name."""
+
+from __future__ import annotations
+
+from libpod.containers.joining import NetworkOptions
+from libpod.errors import InvalidArgument, InvalidState
+from libpod.host import jsonutil
+from libpod.oci.options import POD, Namespaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.containers.create import CreateOptions
+    from libpod.containers.engine import Engine
+    from libpod.state.records import PodRecord
+
+# Which field of Namespaces, and by which key of the pod's configuration it is shared.
+_FIELDS = {
+    "pid": "sharesPid",
+    "network": "sharesNet",
+    "ipc": "sharesIpc",
+    "uts": "sharesUts",
+    "cgroup": "sharesCgroupNS",
+    "user": "sharesUser",
+}
+_ANNOTATION = "io.kubernetes.cri-o."
+
+
+def join(engine: Engine, options: CreateOptions) -> CreateOptions:
+    """*options* with the full ID of the pod that they name, and with what its containers share.
+
+    Raises NoSuchPod, InvalidArgument for options that only the pod can have, and InvalidState for a pod
+    whose infra container is missing.
+    """
+    pod = engine.state.lookup_pod(options.pod)
+    if pod.has_infra and not pod.infra_id:
+        raise InvalidState(
+            f"pod {pod.name} has lost its infra container: nothing can be added to it",
+            hint=f"remove it: libpod pod rm --force {pod.name}",
+        )
+    namespaces = _namespaces(pod, options.spec.namespaces)
+    joined = {name for name in _FIELDS if getattr(namespaces, name) == f"container:{pod.infra_id}"}
+    _check(options, pod, joined)
+    annotations = {
+        f"{_ANNOTATION}ContainerType": "container",
+        f"{_ANNOTATION}SandboxID": pod.infra_id or pod.id,
+        **options.spec.annotations,
+    }
+    specification = options.spec._replace(
+        namespaces=namespaces,
+        hostname=options.spec.hostname or _hostname(pod, shared="uts" in joined),
+        annotations=annotations,
+    )
+    network = NetworkOptions(exposed=options.network.exposed) if "network" in joined else options.network
+    parent = options.cgroup_parent
+    if not parent and pod.uses_cgroup:
+        with engine.locked_pod(pod):
+            parent = cgroup(engine, pod)
+    return options._replace(pod=pod.id, spec=specification, network=network, cgroup_parent=parent)
+
+
+def cgroup(engine: Engine, pod: PodRecord) -> str:
+    """The control group of the pod, made and noted where it is not there; "" if it has none.
+
+    The caller holds the pod's lock.
+    """
+    if not pod.uses_cgroup:
+        return ""
+    path = engine.cgroups.create_pod(pod.cgroup_parent, pod.id)
+    if path != pod.cgroup_path:
+        pod.cgroup_path = path
+        engine.state.save_pod(pod)
+    return path
+
+
+def _namespaces(pod: PodRecord, asked: Namespaces) -> Namespaces:
+    """Those asked for; where none was, the infra container's if they are shared, else the usual ones."""
+    found = {}
+    for name, key in _FIELDS.items():
+        mode = getattr(asked, name)
+        if mode == POD:
+            shared = pod.infra_id and pod.shares(key)
+            mode = f"container:{pod.infra_id}" if shared else getattr(Namespaces(), name)
+        found[name] = mode
+    return Namespaces(**found)
+
+
+def _hostname(pod: PodRecord, *, shared: bool) -> str:
+    found = jsonutil.get_str(pod.config, "hostname", "", source=pod.describe())
+    return found or (pod.name if shared else "")
+
+
+def _check(options: CreateOptions, pod: PodRecord, joined: set[str]) -> None:
+    """Refuse what would have no effect, as the namespace is the pod's."""
+    if options.spec.hostname and "uts" in joined:
+        raise InvalidArgument(
+            f"--hostname cannot be set: pod {pod.name} shares its UTS namespace",
+            hint="give --hostname to `pod create`, or --uts private here",
+        )
+    if "network" not in joined:
+        return
+    requests = options.network.requests
+    given: dict[str, object] = {
+        "--publish": options.network.ports,
+        "--publish-all": options.network.publish_all,
+        "--ip": any(request.addresses for request in requests),
+        "--mac-address": any(request.hardware_address for request in requests),
+        "--network-alias": any(request.aliases for request in requests),
+        "--add-host": options.hosts,
+        "--dns": options.dns_servers,
+        "--dns-search": options.dns_search,
+        "--dns-option": options.dns_options,
+    }
+    for flag, values in given.items():
+        if values:
+            raise InvalidArgument(
+                f"{flag} cannot be used: pod {pod.name} shares its network",
+                hint=f"give {flag} to `pod create`",
+            )

@@ -1,0 +1,120 @@
+"""What cannot be done with pods: a clear message, and nothing left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.lab.containers import IMAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.lab.pods import PodRoom
+
+
+def test_what_cannot_be_made(room: PodRoom, tmp_path: Path) -> None:
+    """The pods `p`, shared as usual, and `q`, and the container `alone` are there."""
+    room.make_pod("p")
+    room.member("p", "one")
+    room.make_pod("q")
+    room.libpod("create", "--name", "alone", IMAGE, "true")
+    (tmp_path / "empty").write_text("")
+    pod_create = ("pod", "create", "--network", "none")
+    in_p = ("create", "--pod", "p")
+    cases = (
+        ((*pod_create, "p"), "the name p is in use by pod"),
+        ((*pod_create, "alone"), "the name alone is in use by container"),
+        ((*pod_create, "-x"), "flag"),
+        ((*pod_create, "a b"), "pod name 'a b' is not allowed"),
+        ((*pod_create, "--infra-name", "alone"), "the name alone is in use by container"),
+        ((*pod_create, "--share", "pid,time"), "namespace 'time' cannot be shared"),
+        ((*pod_create, "--share", "none,pid"), "none does not go with others"),
+        ((*pod_create, "--share", "cgroup"), "--share-parent=false"),
+        ((*pod_create, "--exit-policy", "never"), "exit policy 'never' is unknown"),
+        ((*pod_create, "--infra=perhaps"), "'perhaps' is not true or false"),
+        ((*pod_create, "--infra-image", "nosuch"), "nosuch"),
+        ((*pod_create, "--cgroup-parent", "a.slice"), "is a systemd slice"),
+        ((*pod_create, "--pod-id-file", str(tmp_path / "empty")), "exists"),
+        (("pod", "create", "--infra=false", "--share", "net"), "without an infra container: net"),
+        (("pod", "create", "--infra=false", "--network", "host"), "--network is for the infra container"),
+        (("pod", "create", "--infra=false", "--publish", "80:80"), "--publish is for the infra container"),
+        (("pod", "create", "--network", "none", "--publish", "80:80"), "own"),
+        (("pod", "create", "--infra=false", "--dns", "1.1.1.1"), "--dns is for the infra container"),
+        (("create", "--pod", "nosuch", IMAGE), "no such pod: nosuch"),
+        (("create", "--pod", "one", IMAGE), "no such pod: one is a container"),
+        (("create", "--pod", "new:", IMAGE), "names no pod"),
+        (("create", "--pod", "new:p", IMAGE), "the name p is in use by pod"),
+        (("create", "--pod", "new:r", "--network", "none", "nosuch"), "nosuch"),
+        (("create", "--pod", "new:r", "--network", "none", "--name", "one", IMAGE), "the name one is in use"),
+        (("create", "--pod-id-file", str(tmp_path / "empty"), IMAGE), "holds no pod ID"),
+        ((*in_p, "--hostname", "x", IMAGE), "pod p shares its UTS namespace"),
+        ((*in_p, "--dns", "1.1.1.1", IMAGE), "--dns cannot be used: pod p shares its network"),
+        ((*in_p, "--publish", "80:80", IMAGE), "--publish cannot be used: pod p shares its network"),
+        ((*in_p, "--ip", "10.88.0.7", IMAGE), "--ip cannot be used"),
+        ((*in_p, "--add-host", "a:1.1.1.1", IMAGE), "--add-host cannot be used"),
+        ((*in_p, "--pid", "container:alone", IMAGE), "which is in no pod"),
+        ((*in_p, "--requires", "alone", IMAGE), "which is in no pod"),
+        (("create", "--pod", "q", "--ipc", "container:one", IMAGE), "which is in pod"),
+        (("create", "--pid", "container:one", IMAGE), "which is in pod"),
+        (("create", "--requires", "one", IMAGE), "which is in pod"),
+        (("create", "--requires", "nosuch", IMAGE), "no such container: nosuch"),
+    )
+    for arguments, message in cases:
+        assert message in room.refused(*arguments), arguments
+
+
+def test_what_cannot_be_done(room: PodRoom) -> None:
+    """The pod `p` is stopped, `q` runs."""
+    room.make_pod("p")
+    room.member("p", "one")
+    room.make_pod("q")
+    room.member("q", "two")
+    room.libpod("pod", "start", "q")
+    infra = room.pod("q")["InfraContainerID"]
+    cases = (
+        (("pod", "start", "nosuch"), "no such pod: nosuch"),
+        (("pod", "start"), "give at least one pod"),
+        (("pod", "stop", "--all", "q"), "give either pods, --latest or --all"),
+        (("pod", "stop", "--time", "-1", "q"), "--time -1 is negative"),
+        (("pod", "stop", "two"), "no such pod: two is a container"),
+        (("pod", "kill", "p"), "pod p has no container that is running or paused"),
+        (("pod", "kill", "--signal", "BOGUS", "q"), "BOGUS"),
+        (("pod", "pause", "p"), "pod p has no container that is running"),
+        (("pod", "unpause", "q"), "pod q has no container that is paused"),
+        (("pod", "rm", "q"), "pod q has containers that are not stopped: two"),
+        (("pod", "inspect", "nosuch"), "no such pod: nosuch"),
+        (("pod", "ps", "--filter", "color=red"), "--filter 'color=red' is not known"),
+        (("pod", "ps", "--filter", "until=tomorrow"), "'tomorrow' is not a time"),
+        (("rm", infra), "is the infra container of pod"),
+        (("rm", "--force", infra), "is the infra container of pod"),
+    )
+    for arguments, message in cases:
+        assert message in room.refused(*arguments), arguments
+    assert room.states() == {"infra": "running", "one": "created", "two": "running"} | {}
+    assert room.libpod("pod", "rm", "--ignore", "nosuch").words == ""
+    assert room.libpod("pod", "rm", "--force", "nosuch").words == ""
+    assert room.libpod("pod", "stop", "--ignore", "nosuch").words == ""
+
+
+def test_a_paused_container_is_not_stopped_silently(room: PodRoom) -> None:
+    room.make_pod("p")
+    room.member("p", "one")
+    room.member("p", "two")
+    room.libpod("pod", "start", "p")
+    room.libpod("pause", "one")
+    assert "  one: container one is paused" in room.libpod("pod", "stop", "p", status=125).stderr
+    assert room.states()["two"] == "exited"
+    room.libpod("pod", "rm", "--force", "--time", "1", "p")
+
+
+def test_a_pod_whose_record_cannot_be_read(room: PodRoom) -> None:
+    identifier = room.make_pod("p")
+    room.member("p", "one")
+    room.libpod("pod", "start", "p")
+    lock = room.damage_pod(identifier, b'{"id": ')
+    for verb in ("start", "stop", "rm"):
+        assert "rm --force" in room.libpod("pod", verb, "p", status=125).stderr
+    room.libpod("pod", "rm", "--force", "--time", "1", "p")
+    assert room.names() == []
+    # Neither its control group nor its lock can be told from what was left of it.
+    room.forget_pod(identifier, lock)
