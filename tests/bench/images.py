@@ -176,7 +176,10 @@ def write_layout(directory: Path, layers: list[Path]) -> None:
 
 
 def clone_images(store: Store, count: int) -> None:
-    """Give the store so many images, each with a configuration and a name of its own, on the same layer."""
+    """Give the store so many images, each with a name, a configuration and a layer of its own.
+
+    The layers have records only: on one layer for all, Podman would compare every image with every other.
+    """
     directory = store.on_disk(f"{store.root}/overlay-images")
     path = directory / "images.json"
     records = json.loads(path.read_text())
@@ -184,12 +187,18 @@ def clone_images(store: Store, count: int) -> None:
     key = f"sha256:{original['id']}"
     config = json.loads((directory / original["id"] / file_name(key)).read_text())
     manifest = json.loads((directory / original["id"] / "manifest").read_text())
+    layers_path = store.on_disk(f"{store.root}/overlay-layers/layers.json")
+    layers = json.loads(layers_path.read_text())
+    layer = next(record for record in layers if record["id"] == original["layer"])
     for number in range(count - len(records)):
         config["config"] = {"Labels": {"number": str(number)}}
-        records.append(_image(directory, original, config, manifest, f"localhost/copy{number}:latest"))
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(records))
-    temporary.rename(path)
+        record = _image(directory, original, config, manifest, f"localhost/copy{number}:latest")
+        layers.append({**layer, "id": os.urandom(32).hex()})
+        records.append({**record, "layer": layers[-1]["id"]})
+    for name, found in ((layers_path, layers), (path, records)):
+        temporary = name.with_suffix(".new")
+        temporary.write_text(json.dumps(found))
+        temporary.rename(name)
 
 
 def _image(directory: Path, original: Any, config: Any, manifest: Any, name: str) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def load(
             images.tag(image.id, *names[1:])
             image = images.store.image(image.id)
         loaded.append(image)
+    if not loaded:
+        raise _no_image(path, f"it has no image {wanted}" if wanted else "it has no image")
     for image in loaded:
         images.record("loadfromarchive", image.id, path)
         images.check_platform(image, options)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     K = TypeVar("K")
     V = TypeVar("V")
     Data = dict[str, object]
+    Step = tuple[object, ...]
 
 _SHA256 = "sha256:"
 
@@ -37,6 +38,7 @@ class Catalog:
         self.layers, self.images, self.containers = store.snapshot()
         self._sizes: dict[str, int] = {"": 0}
         self._configs: dict[str, Data] = {}
+        self._shapes: dict[str, tuple[list[object], list[Step]]] = {}
 
     # ------------------------------------------------------------ finding
 
@@ -217,14 +219,22 @@ class Catalog:
 
     def _is_parent(self, parent: ImageRecord, child: ImageRecord) -> bool:
         """Whether the child's layers and history begin with all of the parent's, and its history goes on."""
-        old, new = self.readable_config(parent), self.readable_config(child)
-        layers, history = diff_ids(old), history_of(old)
-        if layers != diff_ids(new)[: len(layers)]:
-            return False
-        later = history_of(new)
-        return len(later) > len(history) and [_step(entry) for entry in history] == [
-            _step(entry) for entry in later[: len(history)]
-        ]
+        layers, steps = self._shape(parent)
+        all_layers, all_steps = self._shape(child)
+        return (
+            len(steps) < len(all_steps)
+            and layers == all_layers[: len(layers)]
+            and steps == all_steps[: len(steps)]
+        )
+
+    def _shape(self, image: ImageRecord) -> tuple[list[object], list[Step]]:
+        """The layers and the history of an image, for comparing."""
+        found = self._shapes.get(image.id)
+        if found is None:
+            config = self.readable_config(image)
+            found = diff_ids(config), [_step(entry) for entry in history_of(config)]
+            self._shapes[image.id] = found
+        return found
 
     def is_intermediate(self, image: ImageRecord) -> bool:
         """Whether it has no name and only serves others that were made from it."""
@@ -269,5 +279,5 @@ def history_of(config: Data) -> list[Data]:
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
-def _step(entry: Data) -> tuple[object, ...]:
+def _step(entry: Data) -> Step:
     return tuple(entry.get(key) for key in ("created", "created_by", "author", "comment", "empty_layer"))

@@ -13,7 +13,7 @@ import os
 import stat
 import tarfile
 
-from libpod.errors import FileError, NotSupported
+from libpod.errors import FileError, InvalidState, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ def write_tar(store: Store, container_id: str, target: str) -> None:
         with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
             _Writer(archive, upper, lower).write()
     except OSError as error:
+        if error.errno is None:
+            # tarfile's own, for a file that has become shorter.
+            raise InvalidState(
+                f"container {container_id[:12]} changes while it is read: {error}",
+                hint="let it stand still: --pause",
+            ) from error
         raise FileError("read layer", error.filename or upper, error) from error
 
 
@@ -64,9 +70,13 @@ class _Writer:
     def _directory(self, path: str) -> None:
         """Everything below the directory *path*, in the order of names: the same tree gives the same tar."""
         where = os.path.join(self._upper, path)
-        for name in sorted(os.listdir(where)):
+        for name in sorted(_listed(where)):
             inner = os.path.join(path, name)
-            about = os.lstat(os.path.join(self._upper, inner))
+            try:
+                about = os.lstat(os.path.join(self._upper, inner))
+            except FileNotFoundError:
+                # The container runs, and has removed it.
+                continue
             if stat.S_ISCHR(about.st_mode) and about.st_rdev == 0 and not self._lower:
                 self._mark(os.path.join(path, WHITEOUT + name), about)
                 continue
@@ -92,8 +102,10 @@ class _Writer:
             if name.startswith(_ATTRIBUTES)
         }
         if member.isreg():
-            with open(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                self._archive.addfile(member, file)
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                with open(descriptor, "rb") as file:
+                    self._archive.addfile(member, file)
         else:
             self._archive.addfile(member)
         if stat.S_ISDIR(about.st_mode) and any(attributes.get(name) == b"y" for name in _OPAQUE_ATTRIBUTES):
@@ -143,6 +155,14 @@ class _Writer:
             return
         for name in sorted(set(os.listdir(lower)) - set(os.listdir(os.path.join(self._upper, path)))):
             self._mark(os.path.join(path, WHITEOUT + name), os.lstat(os.path.join(lower, name)))
+
+
+def _listed(path: str) -> list[str]:
+    """The names in a directory; none in one that a running container has removed."""
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
 
 
 def _attributes(path: str) -> dict[str, bytes]:

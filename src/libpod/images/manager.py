@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from libpod.images.removal import Removed
     from libpod.images.reports import Node, Step
     from libpod.images.skopeo import Skopeo
+    from libpod.images.transport import Place
     from libpod.storage.images import ImageRecord
     from libpod.storage.store import Store
 
@@ -204,6 +205,13 @@ class Images:
         return gone
 
     # ------------------------------------------------------------ moving
+
+    def default_place(self, name: str) -> Place | None:
+        """Where a name without a transport is, by `image_default_transport`; None for a registry."""
+        from libpod.images import transport
+
+        found = transport.parse(self.config.image_default_transport + name)
+        return None if found is None or found.transport == transport.DOCKER else found
 
     def pull(
         self, name: str, options: Options = PLAIN, *, policy: str = "always", say: Say = _silent

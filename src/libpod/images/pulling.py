@@ -37,7 +37,7 @@ def pull(
     """
     if policy not in POLICIES:
         raise InvalidArgument(f"unknown pull policy {policy!r}", hint=f"policies: {', '.join(POLICIES)}")
-    place = transport.parse(name)
+    place = transport.parse(name) or images.default_place(name)
     if place is not None and place.transport != transport.DOCKER:
         return take(images, place, options)[0]
     text = place.text if place is not None else name

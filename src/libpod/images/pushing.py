@@ -56,10 +56,10 @@ def _place(images: Images, text: str, *, named: bool) -> Place:
         return found
     if not named:
         raise InvalidArgument(f"{text}: an image without a name needs a place to go to")
-    default = transport.parse(images.config.image_default_transport + "x")
+    default = images.default_place(text) if found is None else None
+    if default is not None:
+        return default
     given = reference.parse(found.text if found is not None else text)
-    if found is None and default is not None and default.transport != transport.DOCKER:
-        return Place(default.transport, text)
     if given.digest:
         raise InvalidArgument(f"{text}: an image cannot be pushed to a digest", hint="give it a tag")
     full = given.on(reference.DOCKER_HUB) if given.is_short else given

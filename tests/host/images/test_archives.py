@@ -144,6 +144,21 @@ def test_damaged_archives(room: ImageRoom, tmp_path: Path, damage: Callable[[Pat
     room.refuses("load", "-i", str(saved), says=[str(saved), "hint: "])
 
 
+def test_one_image_of_an_archive_and_the_default_transport(room: ImageRoom, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.tar"
+    room.libpod("save", "-q", "-o", str(saved), "bb")
+    identifier = room.image_id("bb")
+    room.refuses("pull", f"docker-archive:{saved}:nosuch", says=["it has no image nosuch"])
+    assert room.libpod("pull", "-q", f"docker-archive:{saved}:localhost/bb:latest").words == identifier
+    room.configuration.write_text(
+        room.configuration.read_text() + f'image_default_transport = "dir:{tmp_path}/"\n'
+    )
+    room.libpod("push", "-q", "bb", "plain")
+    room.libpod("rmi", "bb")
+    assert room.libpod("pull", "-q", "plain").words == identifier
+    assert (tmp_path / "plain/manifest.json").exists()
+
+
 def test_what_cannot_be_loaded(room: ImageRoom, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "index").mkdir()
