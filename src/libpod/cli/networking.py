@@ -57,20 +57,17 @@ def parse(options: Namespace, config: RuntimeConfig) -> tuple[str, NetworkOption
 
     Raises InvalidArgument, naming the flag, for what cannot be, and NotSupported.
     """
-    from libpod.cli import output, usernamespaces
+    from libpod.cli import output
     from libpod.containers import joining, ports
     from libpod.oci.options import HOST, PRIVATE
 
-    mapped = bool(usernamespaces.parse(options)[1])
-    modes: list[str] = options.network or [NONE if config.rootless or mapped else "bridge"]
+    modes: list[str] = options.network or [NONE if config.rootless else "bridge"]
     published = [ports.parse(text) for text in options.publish]
     exposed = [port for text in options.expose for port in _exposed(text)]
     single = _single_mode(modes)
     if single is None:
         if config.rootless:
             raise NotSupported("networks are set up for root only", hint="--network none or --network host")
-        if mapped:
-            raise NotSupported("networks and mapped IDs are not supported together", hint="--network none")
         found = joining.NetworkOptions(
             requests=_requests(modes, options),
             ports=published,

@@ -39,6 +39,11 @@ def has_network(record: ContainerRecord) -> bool:
     return record.config.get("createNetNS") is True
 
 
+def is_joined_late(record: ContainerRecord) -> bool:
+    """Whether its network namespace belongs to its user namespace, so that the OCI runtime makes it."""
+    return has_network(record) and record.config.get("postConfigureNetNS") is True
+
+
 def joins(record: ContainerRecord) -> list[Join]:
     """The networks of a container, in the order of their interfaces."""
     if not record.network_options:
@@ -104,32 +109,32 @@ def require_ours(engine: Engine, record: ContainerRecord) -> None:
             f"container {record.name} has a network of {mode}, which cannot be set up here",
             hint=f"start it with `podman start {record.name}`",
         )
-    if record.config.get("postConfigureNetNS") is True:
-        raise NotSupported(
-            f"container {record.name} has networks and mapped IDs, which cannot be set up together here",
-            hint=f"start it with `podman start {record.name}`",
-        )
     if _backend(engine) == NETAVARK and not _is_ours(record):
-        raise _netavark_error(record, "start")
+        raise _netavark_error(record, f"start it with `podman start {record.name}`")
 
 
 def require_removable(engine: Engine, record: ContainerRecord) -> None:
     """Raise NotSupported while something of netavark is set up for a container."""
+    if _is_foreign(engine, record):
+        raise _netavark_error(record, f"remove it with `podman rm {record.name}`")
+
+
+def _is_foreign(engine: Engine, record: ContainerRecord) -> bool:
+    """Whether something of netavark is set up for a container now."""
     path = record.netns
     if not path:
-        return
+        return False
     from libpod.network import namespaces
 
     if namespaces.is_ours(path) or engine.connector.remembered.of_containers([record.id]):
-        return
-    if namespaces.exists(path):
-        raise _netavark_error(record, "rm")
+        return False
+    return namespaces.exists(path)
 
 
-def _netavark_error(record: ContainerRecord, verb: str) -> NotSupported:
+def _netavark_error(record: ContainerRecord, hint: str) -> NotSupported:
     return NotSupported(
         f"container {record.name} has a network of Podman's netavark, which only Podman can work with",
-        hint=f"use `podman {verb} {record.name}`",
+        hint=hint,
     )
 
 
@@ -168,6 +173,8 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
     if record.netns or namespaces.exists(path) or engine.connector.remembered.of_containers([record.id]):
         record.netns = record.netns or path
         disconnect(engine, record)
+    if is_joined_late(record):
+        return
     files.remove_file(path)
     namespaces.make(path)
     record.netns = path
@@ -178,8 +185,22 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
 
 def connect(engine: Engine, record: ContainerRecord) -> None:
     """Join the networks. Raises what `libpod.network.setup.Connector.connect` raises."""
-    if not has_network(record):
-        return
+    if has_network(record) and not is_joined_late(record):
+        _connect(engine, record)
+
+
+def connect_late(engine: Engine, record: ContainerRecord) -> None:
+    """The same for a container that the OCI runtime has created, whose namespace was made by it."""
+    from libpod.network import namespaces
+
+    path = namespaces.path_of(record.id)
+    files.remove_file(path)
+    namespaces.keep(path, record.pid)
+    record.netns = path
+    _connect(engine, record)
+
+
+def _connect(engine: Engine, record: ContainerRecord) -> None:
     assert record.netns is not None
     try:
         record.state["networkStatus"] = engine.connector.connect(_member(record, record.netns))
@@ -205,9 +226,14 @@ def disconnect(engine: Engine, record: ContainerRecord) -> bool:
         return False
     from libpod.network import namespaces
 
+    if not path and os.path.lexists(namespaces.path_of(record.id)):
+        # Made by a start that was killed before it was written down.
+        path = namespaces.path_of(record.id)
     if not path and not engine.connector.remembered.of_containers([record.id]):
         return False
-    require_removable(engine, record)
+    if _is_foreign(engine, record):
+        # Podman's own exit command takes it down.
+        return False
     exists = path is not None and namespaces.exists(path)
     engine.connector.disconnect(_member(record, path if exists and path else ""))
     if path:

@@ -116,7 +116,8 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     image_config = _image_config(engine, image)
     name = free_name(engine, options.name, "container")
     container_id = names.new_id()
-    network = joining.configure(engine, options.network, image_config, container_id)
+    mapped = bool(options.spec.uid_map)
+    network = joining.configure(engine, options.network, image_config, container_id, mapped=mapped)
     with contextlib.ExitStack() as undo:
         options = volumerequests.resolve(engine, options, image_config, undo)
         generated, warnings = spec.generate(options.spec, image_config)

@@ -45,9 +45,14 @@ class NetworkOptions(NamedTuple):
 
 
 def configure(
-    engine: Engine, options: NetworkOptions, image_config: Mapping[str, object], container_id: str
+    engine: Engine,
+    options: NetworkOptions,
+    image_config: Mapping[str, object],
+    container_id: str,
+    *,
+    mapped: bool = False,
 ) -> dict[str, object]:
-    """The keys of the configuration.
+    """The keys of the configuration; *mapped*: the container has a user namespace of its own.
 
     Raises NoSuchNetwork, and InvalidArgument for an address that a network does not have, a network or a port
     that is named twice, and ports without a network.
@@ -66,6 +71,7 @@ def configure(
     }
     found: dict[str, object] = {
         "createNetNS": True,
+        "postConfigureNetNS": mapped,
         "networkMode": "bridge",
         "newNetworks": _networks(engine, options.requests, container_id),
     }

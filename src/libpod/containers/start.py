@@ -101,6 +101,8 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
     record.status = CREATED
+    if connecting.is_joined_late(record):
+        _join_late(engine, record, binds)
     for key in ("exitCode", "exited", "oomKilled", "checkpointed", "stoppedByUser"):
         record.state.pop(key, None)
     engine.state.save_container(record)
@@ -192,11 +194,8 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
         )
     else:
         binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
-        resolution = connecting.resolution(record, _resolution(record))
-        if not _is_isolated(record) or any(resolution):
-            text = etcfiles.resolv_conf_text(
-                etcfiles.host_resolv_conf(), resolution, own_network=_has_own_network(record)
-            )
+        if not _is_isolated(record) or any(_resolution(record)):
+            text = _resolv_conf(record)
             binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
     binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
     environment_file = etcfiles.write(directory, ".containerenv", "", owner)
@@ -207,6 +206,19 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
 def _network_owner(engine: Engine, record: ContainerRecord) -> ContainerRecord | None:
     other = jsonutil.get_str(record.config, "netNsCtr", "", source=record.describe())
     return engine.state.container(other) if other else None
+
+
+def _resolv_conf(record: ContainerRecord) -> str:
+    resolution = connecting.resolution(record, _resolution(record))
+    own_network = _has_own_network(record)
+    return etcfiles.resolv_conf_text(etcfiles.host_resolv_conf(), resolution, own_network=own_network)
+
+
+def _join_late(engine: Engine, record: ContainerRecord, binds: Mapping[str, str]) -> None:
+    """Join the networks of a container that is created, and tell it the names that it has there."""
+    connecting.connect_late(engine, record)
+    etcfiles.rewrite(binds[etcfiles.HOSTS], _hosts(record))
+    etcfiles.rewrite(binds[etcfiles.RESOLV_CONF], _resolv_conf(record))
 
 
 def _resolution(record: ContainerRecord) -> etcfiles.NameResolution:

@@ -184,6 +184,11 @@ def hold_user_namespace() -> int:
     return int(pid)
 
 
+def enter_namespace(descriptor: int) -> None:
+    """setns(2): let this thread join the namespace that is open as *descriptor*."""
+    _check(_library.setns(ctypes.c_int(descriptor), ctypes.c_int(0)), "join namespace with", "this thread")
+
+
 def _check(result: int, operation: str, target: str) -> None:
     if result != 0:
         number = ctypes.get_errno()

@@ -23,7 +23,7 @@ from libpod.host import files, linux, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 DIRECTORY = "/run/netns"
 PLACES = ("/run/netns", "/var/run/netns")
@@ -59,6 +59,31 @@ def make(path: str) -> None:
 
     The file must not be there yet.
     """
+    _mount(path, lambda: linux.unshare(linux.CLONE_NEWNET))
+
+
+def keep(path: str, pid: int) -> None:
+    """Mount the network namespace of process *pid* at *path*, and bring up the loopback interface in it.
+
+    For containers with mapped IDs, whose namespaces belong to their user namespace. FileError.
+    """
+    _mount(path, lambda: _enter(pid))
+
+
+def _enter(pid: int) -> None:
+    path = f"/proc/{pid}/ns/net"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FileError("open network namespace", path, error) from error
+    try:
+        linux.enter_namespace(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _mount(path: str, enter: Callable[[], None]) -> None:
+    """Mount on *path* the namespace in which a thread is after *enter*."""
     _make_directory(os.path.dirname(path))
     try:
         flags = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -66,7 +91,7 @@ def make(path: str) -> None:
     except OSError as error:
         raise FileError("make network namespace", path, error) from error
     failure: list[BaseException] = []
-    thread = threading.Thread(target=_work, args=(path, failure), name="netns")
+    thread = threading.Thread(target=_work, args=(path, enter, failure), name="netns")
     thread.start()
     thread.join()
     if failure:
@@ -74,10 +99,10 @@ def make(path: str) -> None:
         raise failure[0]
 
 
-def _work(path: str, failure: list[BaseException]) -> None:
-    """In a thread of its own, which is in the new namespace and ends with it."""
+def _work(path: str, enter: Callable[[], None], failure: list[BaseException]) -> None:
+    """In a thread of its own, which is in the other namespace and ends there."""
     try:
-        linux.unshare(linux.CLONE_NEWNET)
+        enter()
         _loopback_up()
         linux.mount("/proc/thread-self/ns/net", path, None, linux.MS_BIND)
     except BaseException as error:  # noqa: BLE001 - handed to the caller's thread

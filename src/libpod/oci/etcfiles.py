@@ -102,6 +102,16 @@ def read_optional(path: str) -> str:
         return ""
 
 
+def rewrite(path: str, text: str) -> None:
+    """Change the contents of one of these files in its place, for a container that has it bound already."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise FileError("write", path, error) from error
+
+
 def write(directory: str, name: str, text: str, owner: tuple[int, int]) -> str:
     """Write one of these files for a container whose root is *owner* (UID, GID); returns its path."""
     path = os.path.join(directory, name)

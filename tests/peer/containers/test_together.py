@@ -187,8 +187,6 @@ def test_a_reboot_between_us(store: Store) -> None:
     ("options", "what"),
     [
         (("--network", "none", "--health-cmd", "true"), "health check"),
-        (("--network", "none", "--uidmap", "0:100000:1000"), "mapped IDs"),
-        (("--network", "podman"), "network"),
     ],
 )
 def test_what_we_cannot_set_up_is_not_started_without_it(
@@ -208,7 +206,6 @@ def test_what_we_cannot_set_up_is_not_started_without_it(
     "options",
     [
         ("-v", "data:/data:O"),
-        ("--uidmap", "0:100000:1000"),
         ("--security-opt", "label=type:x"),
         ("--security-opt", "apparmor=x"),
         ("--network", "nowhere"),
