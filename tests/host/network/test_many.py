@@ -56,6 +56,8 @@ def test_fifty_at_once_get_fifty_addresses(store: NetworkStore) -> None:
 
 
 def test_containers_start_at_the_same_time(store: NetworkStore) -> None:
+    # Else all but one wait, and say so, until this boot's refresh is done.
+    store.refresh()
     command = ("run", "-d", "--network", "bridge", IMAGE, "sleep", "1000")
     started = [
         store.machine.start(store.libpod_command(*command), environment=store.libpod_environment)
