@@ -134,6 +134,7 @@ def test_the_configuration_is_podmans(tmp_path: Path) -> None:
         ports=[ports.parse("8080:80")],
     ) == {
         "createNetNS": True,
+        "postConfigureNetNS": False,
         "networkMode": "bridge",
         "newNetworks": {
             "podman": {
