@@ -33,6 +33,9 @@ absent                              not provably   doubt            refuse
 An alive file that holds a boot ID says which boot it is of. Podman 4 leaves it empty: then it is of this boot
 when the last finished refresh is, or else when it changed after the system started.
 
+An earlier refresh of this boot that did not finish had proof that nothing lives, and whoever starts a
+container makes an alive file first: so doubt alone does not keep the next one from finishing it.
+
 A live process of the store never leads to `refresh`: `_refresh` is the only place that makes this outcome,
 and it turns into a refusal there.
 """
@@ -222,7 +225,8 @@ def _decide_absent(facts: Facts) -> Decision:
     if facts.live:
         return _decide_lost(facts, facts.live)
     doubtful = not _nothing_lives(facts) or (facts.boot_id is None and facts.locks_held)
-    if doubtful and not _provably_another_boot(facts) and facts.running != 0:
+    proven = _provably_another_boot(facts) or (facts.pending and facts.boot_id is not None)
+    if doubtful and not proven and facts.running != 0:
         return _cannot_tell(facts)
     return _refresh(facts, _reason_absent(facts))
 

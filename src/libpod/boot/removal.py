@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 
 from libpod.boot import probe
-from libpod.errors import DatabaseCorrupt, InvalidState, LibpodError
+from libpod.boot.directories import is_systemic
+from libpod.errors import DatabaseCorrupt, FileError, InvalidState, LibpodError
 from libpod.host import files, jsonutil, proc, tree
 from libpod.state import records, reset
 from libpod.state.records import BrokenRecord, VolumeRecord
@@ -151,6 +152,9 @@ class Removal:
             rest = [found.record.id for found in batch if found.record.id not in failed]
             return failed | store.delete_containers(rest)
         except LibpodError as error:
+            if isinstance(error, FileError) and is_systemic(error):
+                # Nothing can be written there: neither can what was begun be taken back.
+                raise
             return {candidate.record.id: error for candidate in batch}
 
     def _unmount(self, batch: list[Candidate]) -> dict[str, LibpodError]:

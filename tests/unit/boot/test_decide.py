@@ -198,6 +198,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("Podman store, cleaned", {"live": (CONMON,), "running": 1}, ADOPT, "was cleaned"),
     ("Podman store, unknown conmon", {"live": (STRANGER,)}, ADOPT, "was cleaned"),
     ("Podman store, doubt", {"unproven": 1, "running": 1}, REFUSE, "cannot be proven"),
+    ("begun with proof", {"unproven": 1, "running": 1, "pending": True}, REFRESH, "did not finish"),
+    ("begun, one lives", {"live": (CONMON,), "running": 1, "pending": True}, ADOPT, "lives"),
     ("first use", {"database": False}, REFRESH, "first use"),
     ("first use, no sight", {"database": False, "live": None}, REFRESH, "first use"),
     # contradictions
