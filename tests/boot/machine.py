@@ -135,6 +135,8 @@ class Machine:
         ]
         command += ["--bind", f"{self.room / 'containers'}:/var/lib/containers"]
         command += ["--capability=all", "--drop-capability=CAP_SYS_RESOURCE"]
+        # runc makes a session keyring for every container, in services of the machine as well.
+        command += ["--system-call-filter=@keyring"]
         return [*command, "--pipe", "--", *program] if program else [*command, "--boot"]
 
     def _wait_for_boot(self) -> None:

@@ -12,7 +12,7 @@ from libpod.errors import InvalidArgument, NotSupported, SystemdError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from libpod.cgroups.figures import Figures
@@ -116,7 +116,11 @@ class SystemdManager:
             b"DefaultDependencies": False,
         }
         with self._systemd() as systemd:
-            systemd.start(unit, f"libpod conmon of {container_id}", properties)
+            # runc 1.1 takes a failed unit of this name for its own, and runs the container outside of it.
+            systemd.reset_failed(f"libpod-{container_id}.scope")
+            if not systemd.start(unit, f"libpod conmon of {container_id}", properties):
+                # The conmon of an exec session, beside that of the container.
+                systemd.attach(unit, pid)
         return f"{slice_path(parent)}/{unit}"
 
     def remove_container(self, parent: str, container_id: str) -> None:  # noqa: ARG002 - the protocol's
@@ -160,8 +164,8 @@ class Systemd:
     def __init__(self, bus: Any) -> None:
         self._bus = bus
 
-    def start(self, unit: str, description: str, properties: Mapping[bytes, object]) -> None:
-        """Start the transient unit *unit*, unless it is active.
+    def start(self, unit: str, description: str, properties: Mapping[bytes, object]) -> bool:
+        """Start the transient unit *unit*; False if it is active already.
 
         SystemdError if that is refused, fails or takes too long.
         """
@@ -173,7 +177,7 @@ class Systemd:
         self.reset_failed(unit)
         if self._unit_state(unit) == "active":
             # Made by Podman, or by a refresh that did not come to its end.
-            return
+            return False
         properties = {b"Description": description.encode(), **properties}
         with _refusals(unit, "start"):
             job = Manager(bus=self._bus).StartTransientUnit(_MANAGER, unit.encode(), b"replace", properties)
@@ -181,6 +185,11 @@ class Systemd:
         state = self._unit_state(unit)
         if state != "active":
             raise SystemdError(f"systemd did not start {unit}: it is {state}", unit=unit)
+        return True
+
+    def attach(self, unit: str, pid: int) -> None:
+        """Move process *pid* into *unit*, a scope that is active and delegated."""
+        self._call(unit, "attach to", b"AttachProcessesToUnit", b"ssau", [unit.encode(), b"", [pid]])
 
     def stop(self, unit: str) -> None:
         """Stop *unit* and forget it. A unit that is not there is fine."""
@@ -196,7 +205,7 @@ class Systemd:
         with contextlib.suppress(_NoSuchUnitError):
             self._call(unit, "reset", b"ResetFailedUnit", b"s", [unit.encode()])
 
-    def _call(self, unit: str, verb: str, method: bytes, signature: bytes, values: list[bytes]) -> Any:
+    def _call(self, unit: str, verb: str, method: bytes, signature: bytes, values: Sequence[object]) -> Any:
         from pystemd.dbuslib import apply_signature
 
         with _refusals(unit, verb):

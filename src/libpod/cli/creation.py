@@ -70,6 +70,8 @@ _VALUES = (
     ("", "--subgidname", "NAME", "map the group IDs that /etc/subgid gives to this group"),
     ("", "--cgroupns", "MODE", "the cgroup namespace: host, private"),
     ("", "--shm-size", "SIZE", "the size of /dev/shm"),
+    ("", "--sdnotify", "MODE", "who tells systemd that it is ready: container, conmon or ignore"),
+    ("", "--cgroups", "MODE", "enabled, or no-conmon to leave conmon in our control group"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
     ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),
     ("", "--log-driver", "NAME", "k8s-file, journald, none or passthrough"),
@@ -86,8 +88,6 @@ _SWITCHES = (
     ("", "--read-only", "make its root read-only"),
     ("", "--rootfs", "the argument is a root directory, not an image"),
 )
-_SELINUX = "/sys/fs/selinux/enforce"
-_APPARMOR = "/sys/kernel/security/apparmor/profiles"
 _LOG_SIZE_UNIT_HINT = "such as 10m"
 
 
@@ -158,19 +158,27 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         volumes_from=options.volumes_from,
         image_volumes=options.image_volume or "anonymous",
         create_command=["libpod", *sys.argv[1:]],
+        sdnotify_mode=options.sdnotify or "container",
+        cgroups_mode=options.cgroups or "enabled",
     )
 
 
 def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) -> SpecOptions:
     from libpod.cli import usernamespaces
-    from libpod.oci import units, volumes
+    from libpod.oci import labels, units, volumes
     from libpod.oci.options import SpecOptions
 
     mounted = volumes.parse(options.volume, options.mount, options.tmpfs)
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)
-    annotations = pairs("--annotation", options.annotation)
+    # What was asked for is told by `inspect` from annotations.
+    annotations = {
+        f"io.podman.annotations.{name}": ",label=".join(security[name])
+        for name in ("seccomp", "apparmor", "label")
+        if name in security
+    }
+    annotations.update(pairs("--annotation", options.annotation))
     if options.publish_all:
         annotations["io.podman.annotations.publish-all"] = "TRUE"
     if options.cidfile:
@@ -195,6 +203,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         seccomp_profile=_last(security.get("seccomp")),
         apparmor_profile=_last(security.get("apparmor")) or "",
         label_options=security.get("label", []),
+        labels=labels.labels(security.get("label", []), privileged=options.privileged),
         masked_paths=_paths(security.get("mask", [])),
         unmasked_paths=_paths(security.get("unmask", [])),
         limits=[units.limit(text) for text in limits],
@@ -311,16 +320,16 @@ def _entrypoint(text: str | None) -> list[str] | None:
 
 
 def _security(texts: Sequence[str]) -> dict[str, list[str]]:
+    from libpod.oci import labels
+
     found: dict[str, list[str]] = {}
     for text in texts:
         key, _, value = text.replace(":", "=", 1).partition("=") if "=" not in text else text.partition("=")
         if key not in ("no-new-privileges", "seccomp", "apparmor", "label", "mask", "unmask"):
             raise InvalidArgument(f"--security-opt {text!r} is not supported")
         found.setdefault(key, []).append(value)
-    if set(found.get("label", ())) - {"disable"} and not os.path.exists(_SELINUX):
-        raise InvalidArgument("--security-opt label=… needs SELinux, which this host does not have")
-    if set(found.get("apparmor", ())) - {"unconfined"} and not os.path.exists(_APPARMOR):
-        raise InvalidArgument("--security-opt apparmor=… needs AppArmor, which this host does not have")
+    for profile in found.get("apparmor", ()):
+        labels.check_profile(profile)
     return found
 
 

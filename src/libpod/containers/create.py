@@ -8,9 +8,9 @@ import os
 import time
 
 from libpod import failpoints
-from libpod.containers import idmaps, joining, names, volumerequests
+from libpod.containers import idmaps, joining, names, notify, volumerequests
 from libpod.containers.joining import NetworkOptions
-from libpod.errors import ContainerExists, InvalidArgument, LibpodError, PodExists
+from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupported, PodExists
 from libpod.host import files, jsonutil
 from libpod.oci import spec
 from libpod.oci.options import HOST, PRIVATE, SpecOptions
@@ -31,6 +31,7 @@ DEFAULT_SHM_SIZE = 65536000
 DEFAULT_STOP_TIMEOUT = 10
 DEFAULT_STOP_SIGNAL = 15
 LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
+CGROUPS_MODES = ("enabled", "no-conmon")
 CONFIGURED = 1
 DIRECTORY_MODE = 0o700
 SHARED_MODE = 0o755
@@ -93,6 +94,8 @@ class CreateOptions(NamedTuple):
     infra_program: PauseProgram | None = None
     """What it runs as the infra container, in a root of its own instead of *image* and *rootfs*."""
     sdnotify_mode: str = "container"
+    cgroups_mode: str = "enabled"
+    """`no-conmon` leaves conmon in our control group; `disabled` makes none, which runc cannot do."""
     restart_policy: str = ""
     restart_retries: int = 0
 
@@ -203,7 +206,11 @@ def _make_storage(
         [name],
         image.id if image is not None else None,
         metadata=json.dumps(metadata, separators=(",", ":")),
-        flags={"Volatile": True} if options.spec.remove else None,
+        flags={
+            "MountLabel": options.spec.labels.mount,
+            "ProcessLabel": options.spec.labels.process,
+            **({"Volatile": True} if options.spec.remove else {}),
+        },
         layer_names=[f"{name}-layer"],
         id_maps=idmaps.of_options(options.spec),
     )
@@ -285,6 +292,7 @@ def _config(
     config["storageOpts"] = None
     config["passwd"] = True
     config["privileged"] = options.spec.privileged
+    config["ProcessLabel"], config["MountLabel"] = options.spec.labels
     config["labelopts"] = list(options.spec.label_options) or ["disable"]
     config.update(_process(options, image_config))
     config.update(_network(options))
@@ -418,11 +426,17 @@ def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[st
 
 
 def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:
+    if options.sdnotify_mode not in notify.MODES:
+        raise InvalidArgument(f"--sdnotify {options.sdnotify_mode!r}: one of {', '.join(notify.MODES)}")
+    if options.cgroups_mode not in CGROUPS_MODES:
+        raise NotSupported(
+            f"--cgroups {options.cgroups_mode} is not supported", hint=f"one of {', '.join(CGROUPS_MODES)}"
+        )
     parent = options.cgroup_parent or engine.cgroups.default_parent
     engine.cgroups.check_parent(parent)
     return {
         "cgroupManager": engine.cgroups.name,
-        "cgroupsMode": "enabled",
+        "cgroupsMode": options.cgroups_mode,
         "cgroupParent": parent,
     }
 

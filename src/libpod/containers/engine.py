@@ -31,7 +31,7 @@ EXITS_MODE = 0o750
 # What our exit command needs to be the same program with the same configuration as we are.
 PASSED_VARIABLES = (
     "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "STORAGE_DRIVER", "STORAGE_OPTS", "XDG_CONFIG_HOME",
-    "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "NOTIFY_SOCKET",
+    "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
 LOCK_SECONDS = 300.0
 """How long an operation waits for a container that another one is busy with. A stop may take minutes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from libpod import failpoints
-from libpod.containers import cleanup, connecting, idmaps, volumemounts
+from libpod.containers import cleanup, connecting, idmaps, notify, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.containers.placing import place_conmon
 from libpod.errors import InvalidState, NotSupported
@@ -83,6 +83,7 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     connecting.prepare(engine, record, ports)
     root = mount(engine, record)
     idmaps.make_reachable(record, root)
+    _relabel(record)
     connecting.connect(engine, record)
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
@@ -118,6 +119,17 @@ def _load_what_follows() -> None:
     del attach, shutil
 
 
+def _relabel(record: ContainerRecord) -> None:
+    """Give what is mounted with `:z` or `:Z` the container's label, on a host with SELinux."""
+    from libpod.oci import labels
+
+    source = record.describe()
+    mount_label = jsonutil.get_str(record.config, "MountLabel", "", source=source)
+    labels.relabel_mounts(
+        jsonutil.get_list(_stored_specification(record), "mounts", [], source=source), mount_label
+    )
+
+
 def start(engine: Engine, record: ContainerRecord) -> None:
     """Let a created container run."""
     from libpod.storage.objects import now
@@ -133,6 +145,7 @@ def start(engine: Engine, record: ContainerRecord) -> None:
     record.status = RUNNING
     engine.state.save_container(record)
     engine.event(record, "start")
+    notify.tell(engine, record)
 
 
 # ---------------------------------------------------------------- storage
@@ -200,6 +213,7 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
     binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
     environment_file = etcfiles.write(directory, ".containerenv", "", owner)
     binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
+    binds.update(notify.prepare(record))
     return binds
 
 
@@ -284,6 +298,8 @@ def _facts(
         bind_mounts=binds,
         volumes=volumemounts.oci_mounts(engine, record),
         namespaces=_joined_namespaces(engine, record),
+        environment=notify.environment(record),
+        runtime=engine.runtime.name,
     )
 
 
@@ -363,7 +379,7 @@ def _process(engine: Engine, record: ContainerRecord) -> Process:
         exit_command=_exit_command(engine, record),
         timeout=jsonutil.get_int(config, "timeout", 0, source=source),
         no_pivot_root=engine.config.no_pivot_root,
-        sdnotify_socket=jsonutil.get_str(config, "sdnotifySocket", "", source=source),
+        sdnotify_socket=notify.relayed_socket(record),
     )
 
 

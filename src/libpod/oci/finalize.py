@@ -24,6 +24,8 @@ MANAGER = "libpod"
 _BIND_OPTIONS = ("bind", "rprivate")
 _SHM_OPTIONS = ("nosuid", "noexec", "nodev")
 SHM = "/dev/shm"
+# Done by the engine before the start.
+_NOT_FOR_RUNTIMES = ("z", "Z")
 # Podman takes the working directory's existence for granted only if it made it.
 _NO_HOME = "/"
 
@@ -51,6 +53,10 @@ class StartFacts(NamedTuple):
     """Named volumes as OCI mounts."""
     namespaces: Mapping[str, str] = {}
     """OCI namespace type to the path of one to join."""
+    environment: Mapping[str, str] = {}
+    """Variables of this start."""
+    runtime: str = "runc"
+    """The name of the OCI runtime's program."""
 
 
 def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
@@ -64,6 +70,9 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
     linux = _object(spec, "linux")
     user = users.lookup(facts.root, facts.user, facts.groups)
     _set_user(process, user, facts)
+    if facts.environment:
+        added = [f"{name}={value}" for name, value in facts.environment.items()]
+        process["env"] = [*texts(process, "env"), *added]
     root = _object(spec, "root")
     root["path"] = facts.root
     _set_hostname(spec, process, linux, facts)
@@ -72,6 +81,9 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
     annotations["io.container.manager"] = MANAGER
     annotations["io.kubernetes.cri-o.Created"] = facts.created
     annotations["org.opencontainers.image.stopSignal"] = str(facts.stop_signal)
+    if facts.runtime == "runc" and linux.get("rootfsPropagation") == "rslave":
+        # Every root of runc is that; the specification has no word for it.
+        del linux["rootfsPropagation"]
     if facts.cgroup_path:
         linux["cgroupsPath"] = facts.cgroup_path
     linux["namespaces"] = _namespaces(linux, facts)
@@ -89,11 +101,15 @@ def _set_user(process: Object, user: users.User, facts: StartFacts) -> None:
     described: Object = {"uid": user.uid, "gid": user.gid}
     if facts.umask:
         described["umask"] = int(facts.umask, 8)
-    if user.groups:
-        described["additionalGids"] = list(user.groups)
+    # The user's own group is one of them: a file that others may read and this group may not stays closed to
+    # a process that gives the group up (CVE-2022-2989).
+    groups = dict.fromkeys([user.gid, *user.groups] if facts.user else user.groups)
+    if groups:
+        described["additionalGids"] = list(groups)
     process["user"] = described
     environment = texts(process, "env")
-    if not any(entry.startswith("HOME=") for entry in environment):
+    # A user without an entry gets what the runtime thinks right, as with Podman.
+    if user.name and not any(entry.startswith("HOME=") for entry in environment):
         environment.append(f"HOME={user.home or _NO_HOME}")
     process["env"] = environment
 
@@ -120,7 +136,8 @@ def _mounts(spec: Object, root: Object, facts: StartFacts) -> list[Mapping[str, 
     taken: set[str] = set()
     for mount in (*_list(spec, "mounts"), *facts.volumes):
         if isinstance(mount, dict):
-            mounts.append(mount)
+            options = [option for option in texts(mount, "options") if option not in _NOT_FOR_RUNTIMES]
+            mounts.append({**mount, "options": options})
             taken.add(text(mount, "destination"))
     extra = ("ro", *_SHM_OPTIONS) if root.get("readonly") is True else ()
     for destination, source in facts.bind_mounts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libpod.oci.labels import NO_LABELS, Labels
 from libpod.oci.volumes import Volumes
 from libpod.values import NamedTuple
 
@@ -71,6 +72,8 @@ class SpecOptions(NamedTuple):
     """A file, `unconfined`, or None for the host's default."""
     apparmor_profile: str = ""
     label_options: Sequence[str] = ()
+    labels: Labels = NO_LABELS
+    """What became of the label options on this host."""
     masked_paths: Sequence[str] = ()
     """More paths to hide."""
     unmasked_paths: Sequence[str] = ()

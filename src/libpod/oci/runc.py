@@ -6,6 +6,7 @@ its messages as JSON lines to a log file that we name; the last one becomes our 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -32,6 +33,9 @@ _NOT_FOUND = ("executable file not found", "no such file or directory")
 _PERMISSION = ("permission denied", "is a directory", "exec format error")
 _GONE = ("does not exist", "no such file or directory", "process already finished", "container not running")
 
+# What runc says of a container that it does not know, and what crun says.
+_UNKNOWN = ("does not exist", f"/status`: {os.strerror(errno.ENOENT)}")
+
 
 class Runc:
     """The OCI runtime at *path*. *arguments* go before the verb of every command."""
@@ -50,7 +54,8 @@ class Runc:
         """What the runtime knows (OCI state: `status`, `pid`); None if it does not know the container."""
         completed = self._complete("state", container_id)
         if completed.status != 0:
-            if "does not exist" in completed.stderr.decode("utf-8", "replace"):
+            said = completed.stderr.decode("utf-8", "replace")
+            if any(words in said for words in _UNKNOWN):
                 return None
             raise failure(f"state of container {container_id}", _message(completed.stderr))
         return jsonutil.loads_object(completed.stdout, f"output of {self.path} state {container_id}")

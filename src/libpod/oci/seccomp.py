@@ -141,4 +141,14 @@ def _oci_rule(rule: Rule, path: str) -> Rule:
         raise InvalidArgument(f"seccomp profile {path}: a rule has no names or no action")
     result: Rule = {key: rule[key] for key in _RULE_KEYS if rule.get(key) not in (None, [])}
     result["names"] = names
+    arguments = rule.get("args")
+    if isinstance(arguments, list) and arguments:
+        result["args"] = [_argument(argument) for argument in arguments]
     return result
+
+
+def _argument(argument: object) -> object:
+    """The second value counts only for masked comparisons; the profiles write 0 where there is none."""
+    if isinstance(argument, dict) and argument.get("valueTwo") == 0:
+        return {key: value for key, value in argument.items() if key != "valueTwo"}
+    return argument

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 OCI_VERSION = "1.0.2-dev"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_PIDS_LIMIT = 2048
+DEFAULT_LIMITS = (units.Limit("nofile", 1 << 20, 1 << 20), units.Limit("nproc", 1 << 20, 1 << 20))
+"""As Podman 4.3 sets them for root, where nothing else is said."""
 
 MASKED_PATHS = (
     "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
@@ -51,7 +53,7 @@ def generate(options: SpecOptions, image: Mapping[str, object]) -> tuple[Object,
     *image* is the `config` object of the image's OCI configuration; an empty mapping for a root directory.
     Raises InvalidArgument for whatever was asked for and cannot be.
     """
-    limits, warnings = units.rlimits(list(options.limits))
+    limits, warnings = units.rlimits(options.limits, DEFAULT_LIMITS)
     granted = granted_capabilities(options)
     device_list, device_rules = devices.parse(options.devices)
     spec: Object = {
@@ -59,12 +61,18 @@ def generate(options: SpecOptions, image: Mapping[str, object]) -> tuple[Object,
         "process": _process(options, image, granted, limits),
         "root": {"path": "rootfs", **({"readonly": True} if options.read_only else {})},
     }
-    if options.hostname:
-        spec["hostname"] = options.hostname
+    if hostname := _hostname(options):
+        spec["hostname"] = hostname
     spec["mounts"] = _mounts(options)
     spec["annotations"] = _annotations(options)
     spec["linux"] = _linux(options, granted, device_list, device_rules)
     return spec, warnings
+
+
+def _hostname(options: SpecOptions) -> str:
+    """Who shares the host's network, or its name, is known by that name; empty for one made from the ID."""
+    shared = HOST in (options.namespaces.network, options.namespaces.uts)
+    return options.hostname or (os.uname().nodename if shared else "")
 
 
 # ---------------------------------------------------------------- process
@@ -87,6 +95,8 @@ def _process(
         process["noNewPrivileges"] = True
     if options.apparmor_profile and not options.privileged:
         process["apparmorProfile"] = options.apparmor_profile
+    if options.labels.process:
+        process["selinuxLabel"] = options.labels.process
     if options.resources.oom_score_adj is not None:
         process["oomScoreAdj"] = options.resources.oom_score_adj
     return process
@@ -163,7 +173,7 @@ def _default_mounts(options: SpecOptions) -> list[Object]:
     mounts: list[Object] = [
         _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
-        _mount("/dev/pts", "devpts", "devpts", *_PTS_OPTIONS, *_terminal_group(options)),
+        _mount("/dev/pts", "devpts", "devpts", *_terminal_options(options)),
     ]
     if options.namespaces.ipc == HOST and options.namespaces.user != HOST:
         # In a user namespace nobody may mount the queues of the host; one without systemd has them nowhere.
@@ -177,12 +187,12 @@ def _default_mounts(options: SpecOptions) -> list[Object]:
     return mounts
 
 
-def _terminal_group(options: SpecOptions) -> list[str]:
+def _terminal_options(options: SpecOptions) -> list[str]:
     """Terminals belong to group 5, tty, everywhere; the kernel refuses a group that is not mapped."""
     gids = options.gid_map or options.uid_map
     if gids and not any(inside <= _TTY_GROUP < inside + size for inside, _host, size in gids):
-        return []
-    return [f"gid={_TTY_GROUP}"]
+        return ["rprivate", *_PTS_OPTIONS]
+    return [*_PTS_OPTIONS, f"gid={_TTY_GROUP}"]
 
 
 def _sys_mounts(options: SpecOptions) -> list[Object]:
@@ -190,8 +200,9 @@ def _sys_mounts(options: SpecOptions) -> list[Object]:
     if options.namespaces.user != HOST and options.namespaces.network == HOST:
         # sysfs belongs to the network namespace's user namespace, so it cannot be mounted: bound instead.
         return [_mount("/sys", "bind", "/sys", "rprivate", "nosuid", "noexec", "nodev", "ro", "rbind")]
+    private = ("rprivate",) if options.privileged else ()
     return [
-        _mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", access),
+        _mount("/sys", "sysfs", "sysfs", *private, "nosuid", "noexec", "nodev", access),
         _mount(
             "/sys/fs/cgroup", "cgroup", "cgroup", "rprivate", "nosuid", "noexec", "nodev", "relatime", access
         ),
@@ -233,7 +244,7 @@ def _linux(
     sysctls = _sysctls(options)
     if sysctls:
         linux["sysctl"] = sysctls
-    if options.uid_map:
+    if options.uid_map and not options.privileged:
         # The OCI runtime ignores them there: a user namespace may not make devices at all.
         rules = None
     linux["resources"] = _resources(options.resources, rules, privileged=options.privileged)
@@ -248,6 +259,8 @@ def _linux(
     profile = None if options.privileged else seccomp.load(options.seccomp_profile, granted)
     if profile is not None:
         linux["seccomp"] = profile
+    if options.labels.mount:
+        linux["mountLabel"] = options.labels.mount
     if not options.privileged:
         linux.update(_hidden_paths(options))
     return linux

@@ -9,6 +9,10 @@ import signal
 from libpod.errors import InvalidArgument
 from libpod.values import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _LARGEST = (1 << 63) - 1
@@ -79,19 +83,24 @@ def limit(text: str) -> Limit:
     return Limit(name, soft, hard)
 
 
-def rlimits(limits: list[Limit]) -> tuple[list[dict[str, object]], list[str]]:
+def rlimits(
+    limits: Sequence[Limit], defaults: Sequence[Limit] = ()
+) -> tuple[list[dict[str, object]], list[str]]:
     """`process.rlimits`, and a warning for each limit that had to be lowered.
 
-    Without CAP_SYS_RESOURCE a hard limit can only go down: one above ours becomes ours.
+    Without CAP_SYS_RESOURCE a hard limit can only go down: one above ours becomes ours. *defaults* are for
+    those that are not in *limits*; nobody has asked for them, so they are lowered without a word.
     """
     result: list[dict[str, object]] = []
     warnings: list[str] = []
-    for wanted in limits:
+    asked = {wanted.name for wanted in limits}
+    for wanted in (*limits, *(default for default in defaults if default.name not in asked)):
         kind = f"RLIMIT_{wanted.name.upper()}"
         _soft, ours = resource.getrlimit(getattr(resource, kind))
         hard = wanted.hard
         if ours != -1 and (hard == -1 or hard > ours) and not may_raise_limits():
-            warnings.append(f"limit {wanted.name} lowered from {hard} to {ours}: we may not raise it")
+            if wanted.name in asked:
+                warnings.append(f"limit {wanted.name} lowered from {hard} to {ours}: we may not raise it")
             hard = ours
         soft = wanted.soft if hard == -1 or -1 < wanted.soft <= hard else hard
         result.append({"type": kind, "soft": _unsigned(soft), "hard": _unsigned(hard)})

@@ -124,7 +124,7 @@ def bind_options(options: Sequence[str], text: str = "") -> list[str]:
     unsupported = [option for option in options if option in ("U", "O", "idmap")]
     if unsupported:
         raise InvalidArgument(f"{text}: volume option {unsupported[0]} is not supported")
-    wanted = [option for option in options if option not in ("z", "Z", "copy", "nocopy")]
+    wanted = [option for option in options if option not in ("copy", "nocopy")]
     if "ro" not in wanted and "rw" not in wanted:
         wanted.append("rw")
     if not set(wanted) & set(PROPAGATION):
@@ -158,6 +158,7 @@ def _tmpfs(destination: str, options: Sequence[str], text: str) -> Mount:
             raise InvalidArgument(f"{text}: unknown tmpfs option {option!r}")
     wanted = list(options)
     for default, opposite in (
+        ("rw", "ro"),
         ("rprivate", ""),
         ("nosuid", "suid"),
         ("nodev", "dev"),

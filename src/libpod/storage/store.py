@@ -33,7 +33,7 @@ from libpod.errors import (
     RuntimeStopped,
 )
 from libpod.host import files, mounts, tree
-from libpod.storage import batch, idmaps, objects, records
+from libpod.storage import batch, idmaps, objects, options, records
 from libpod.storage.base import DIRECTORY_MODE
 from libpod.storage.idmaps import NO_MAPS
 from libpod.storage.imagestore import ImageStore
@@ -261,6 +261,10 @@ class Store(ImageStore):
         record = self.container(container_id)
         own = record.flags.get("MountOpts")
         wanted = list(mount_options) or ([str(option) for option in own] if isinstance(own, list) else [])
+        label = record.flags.get("MountLabel")
+        if label:
+            # SELinux: all files that are seen through the mount have it.
+            wanted = [*(wanted or options.parse(self.driver_options).mount_options), f'context="{label}"']
         return self._mount_layer(record.layer_id, wanted, volatile=record.volatile, id_maps=record.id_maps)
 
     def mount_image(self, image_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -270,7 +271,7 @@ def test_start_adds_what_is_known_only_then(tmp_path: Path) -> None:
     found = start(generate(), tmp_path, umask="0027", user="7:8")
     assert found["root"] == {"path": str(tmp_path)}
     assert found["hostname"] == "a" * 12
-    assert process(found)["user"] == {"uid": 7, "gid": 8, "umask": 0o27}
+    assert process(found)["user"] == {"uid": 7, "gid": 8, "umask": 0o27, "additionalGids": [8]}
     assert process(found)["env"][-1] == "HOSTNAME=" + "a" * 12  # type: ignore[index]
     assert linux(found)["cgroupsPath"] == "/parent/libpod-x"
     annotations = found["annotations"]
@@ -295,6 +296,42 @@ def test_files_of_the_user_go_before_ours(tmp_path: Path) -> None:
     assert isinstance(mounts, list)
     assert [m["source"] for m in mounts if m["destination"] == "/etc/hosts"] == [str(tmp_path)]
     assert "/etc/hostname" in destinations(found)
+
+
+def test_runtimes_know_nothing_of_labels_to_give(tmp_path: Path) -> None:
+    asked = volumes.parse([f"{tmp_path}:/a:z", f"{tmp_path}:/b:ro,Z"])
+    mounts = start(generate(volumes=asked), tmp_path)["mounts"]
+    assert isinstance(mounts, list)
+    options = {mount["destination"]: mount["options"] for mount in mounts}
+    assert options["/a"] == ["rw", "rprivate", "rbind"]
+    assert options["/b"] == ["ro", "rprivate", "rbind"]
+
+
+def test_a_user_keeps_the_own_group_and_gets_a_home_only_from_passwd(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("web:x:5:6::/srv:\n")
+    known = process(start(generate(), tmp_path, user="web", groups=["9"]))
+    assert known["user"] == {"uid": 5, "gid": 6, "additionalGids": [6, 9]}
+    assert "HOME=/srv" in known["env"]  # type: ignore[operator]
+    unknown = process(start(generate(), tmp_path, user="7"))
+    assert not [entry for entry in unknown["env"] if entry.startswith("HOME=")]  # type: ignore[attr-defined]
+    assert "additionalGids" not in process(start(generate(), tmp_path))["user"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("runtime", "expected"), [("runc", None), ("crun", "rslave")])
+def test_recursive_slaves_are_named_to_runtimes_that_need_it(
+    tmp_path: Path, runtime: str, expected: str | None
+) -> None:
+    stored = generate(volumes=volumes.parse([f"{tmp_path}:/d:slave"]))
+    assert linux(start(stored, tmp_path, runtime=runtime)).get("rootfsPropagation") == expected
+
+
+def test_who_shares_the_network_of_the_host_has_its_name(tmp_path: Path) -> None:
+    name = os.uname().nodename
+    for namespaces in (Namespaces(network="host"), Namespaces(uts="host")):
+        found = start(generate(namespaces=namespaces), tmp_path)
+        assert f"HOSTNAME={name}" in process(found)["env"]  # type: ignore[operator]
+    assert generate(namespaces=Namespaces(network="host"), hostname="box")["hostname"] == "box"
 
 
 def test_joined_namespaces_replace_own_ones(tmp_path: Path) -> None:

@@ -98,6 +98,18 @@ def test_a_limit_that_we_may_not_raise_is_lowered_with_a_warning(monkeypatch: py
     assert warnings == ["limit nofile lowered from 1000 to 200: we may not raise it"]
 
 
+def test_defaults_are_lowered_silently_and_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "may_raise_limits", lambda: False)
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (100, 200))
+    defaults = [units.Limit("nofile", 1000, 1000), units.Limit("nproc", 1000, 1000)]
+    found, warnings = units.rlimits([units.Limit("nofile", 5, 6)], defaults)
+    assert found == [
+        {"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6},
+        {"type": "RLIMIT_NPROC", "soft": 200, "hard": 200},
+    ]
+    assert warnings == []
+
+
 def test_no_limit_is_written_as_the_largest_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "may_raise_limits", lambda: True)
     found, warnings = units.rlimits([units.Limit("core", -1, -1)])

@@ -27,7 +27,7 @@ def test_bind_has_what_podman_implies(tmp_path: Path) -> None:
         ("ro", ["ro", "rprivate", "rbind"]),
         ("rw,shared", ["rw", "shared", "rbind"]),
         ("ro,bind,slave,nosuid", ["ro", "bind", "slave", "nosuid"]),
-        ("z", ["rw", "rprivate", "rbind"]),
+        ("z", ["z", "rw", "rprivate", "rbind"]),
     ],
 )
 def test_bind_options(tmp_path: Path, options: str, expected: list[str]) -> None:
@@ -50,7 +50,7 @@ def test_named_volumes() -> None:
 
 
 def test_tmpfs_defaults() -> None:
-    expected = ["size=1m", "rprivate", "nosuid", "nodev", "tmpcopyup"]
+    expected = ["size=1m", "rw", "rprivate", "nosuid", "nodev", "tmpcopyup"]
     assert volumes.parse(tmpfs=["/t:size=1m"]).mounts["/t"]["options"] == expected
     assert volumes.parse(mounts=["type=tmpfs,dst=/t,tmpfs-size=1m"]).mounts["/t"]["options"] == expected
 
