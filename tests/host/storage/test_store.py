@@ -150,8 +150,8 @@ def test_a_crash_while_a_layer_is_made_is_cleared_away(
     if pid == 0:
         real = overlay.driver.create
 
-        def crash(layer: str, parent: str | None) -> None:
-            real(layer, parent)
+        def crash(layer: str, parent: str | None, **settings: bool) -> None:
+            real(layer, parent, **settings)
             os._exit(0)
 
         monkeypatch.setattr(overlay.driver, "create", crash)
