@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import execute, images, refresh, rows, run
+from tests.bench import attach, execute, images, refresh, rows, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +31,7 @@ SUBJECTS: Final[Mapping[str, Callable[..., rows.Subject]]] = {
     "refresh": refresh.Bench,
     "run": run.Bench,
     "exec": execute.Bench,
+    "attach": attach.Bench,
     "images": images.Bench,
 }
 

@@ -118,18 +118,22 @@ class Host:
         """Run *command* and return the most memory that it had at a time, in MiB."""
         return self._measure(command)[1] / 1024
 
-    def _measure(self, command: Sequence[str]) -> tuple[float, int]:
-        """Return seconds and KiB."""
+    def cpu_seconds(self, command: Sequence[str]) -> float:
+        """Run *command* and return the CPU time that it and its children took."""
+        return self._measure(command)[2]
+
+    def _measure(self, command: Sequence[str]) -> tuple[float, int, float]:
+        """Return seconds, KiB, and seconds of CPU time."""
         runner = self._runner
         assert runner is not None
         assert runner.stdin is not None
         assert runner.stdout is not None
         runner.stdin.write("\t".join(command) + "\n")
         runner.stdin.flush()
-        status, seconds, memory = runner.stdout.readline().split()
+        status, seconds, memory, cpu = runner.stdout.readline().split()
         if int(status) != 0:
             raise CommandFailedError(self.machine.run(command, check=False, environment=self.environment))
-        return float(seconds), int(memory)
+        return float(seconds), int(memory), float(cpu)
 
     def flushes(self, command: Sequence[str]) -> int:
         """Run *command* and return how many times it waited for the disk."""

@@ -32,6 +32,7 @@ ROWS = {
         "ps: time",
     },
     "exec": {"exec: time", "exec: flushes"},
+    "attach": {"start --attach: 1 MB", "stats: CPU time"},
     "images": {"pull of 4 MiB", "images: time", "images --format json: time", "info: time"},
 }
 
@@ -64,6 +65,10 @@ def test_quick_bench_of_run(tmp_path: Path) -> None:
 
 def test_quick_bench_of_exec(tmp_path: Path) -> None:
     quick("exec", tmp_path)
+
+
+def test_quick_bench_of_attach(tmp_path: Path) -> None:
+    quick("attach", tmp_path)
 
 
 def test_quick_bench_of_images(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from libpod.cgroups.figures import Figures
+    from libpod.cgroups.hierarchy import Hierarchy
 
 MANAGERS = ("cgroupfs", "systemd", "disabled")
 
@@ -69,8 +72,10 @@ class Manager(Protocol):
 
     # ------------------------------------------------------------ both
 
-    def figures(self, group: str) -> Figures:
+    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
         """What the kernel counts for a group, as `container_cgroup` and `pod_group` name it.
+
+        Who asks for many groups looks once for what is *mounted* (`hierarchy.hierarchies`).
 
         FileError (ENOENT) if there is no such group, NotSupported where control groups are disabled.
         """

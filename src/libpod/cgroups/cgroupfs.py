@@ -7,7 +7,10 @@ from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from libpod.cgroups.figures import Figures
+    from libpod.cgroups.hierarchy import Hierarchy
 
 DEFAULT_PARENT = "/libpod_parent"
 CONMON = "conmon"
@@ -71,11 +74,11 @@ class CgroupfsManager:
         """Remove its directories in every hierarchy."""
         Cgroup(self.container_path(parent, container_id)).remove()
 
-    def figures(self, group: str) -> Figures:
+    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
         """Read from the mounted hierarchies."""
         from libpod.cgroups import figures
 
-        return figures.read(group)
+        return figures.read(group, mounted)
 
 
 def _below(parent: str, name: str) -> str:

@@ -6,7 +6,10 @@ from libpod.errors import NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from libpod.cgroups.figures import Figures
+    from libpod.cgroups.hierarchy import Hierarchy
 
 
 class DisabledManager:
@@ -48,7 +51,7 @@ class DisabledManager:
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove nothing."""
 
-    def figures(self, group: str) -> Figures:  # noqa: ARG002
+    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:  # noqa: ARG002
         """Always NotSupported."""
         raise NotSupported(
             "without control groups nothing is counted", hint='use cgroup_manager = "cgroupfs" or "systemd"'

@@ -16,7 +16,7 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from libpod.cgroups.hierarchy import Hierarchy
 
@@ -52,16 +52,17 @@ class Figures(NamedTuple):
     """Bytes written to block devices."""
 
 
-def read(group: str) -> Figures:
+def read(group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
     """The figures of the control group *group*, a path from the root of the hierarchies.
 
-    FileError (ENOENT) if there is no such group in any hierarchy; InvalidArgument if it is not a path.
+    *mounted* are the hierarchies, where they are known. FileError (ENOENT) if there is no such group in any
+    of them; InvalidArgument if it is not a path.
     """
     check_path(group)
     found: dict[str, int] = {}
     exists = False
     # Version 1 first: a version 2 hierarchy beside it has what is counted without any controller.
-    for hierarchy in sorted(hierarchies(), key=lambda each: each.version):
+    for hierarchy in sorted(hierarchies() if mounted is None else mounted, key=lambda each: each.version):
         directory = f"{hierarchy.mount_point}/{group.strip('/')}"
         if os.path.isdir(directory):
             exists = True

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from libpod.cgroups.figures import Figures
+    from libpod.cgroups.hierarchy import Hierarchy
 
 SLICE = ".slice"
 DEFAULT_PARENT = "machine.slice"
@@ -132,11 +133,11 @@ class SystemdManager:
             systemd.stop(f"libpod-{container_id}.scope")
             systemd.reset_failed(f"libpod-conmon-{container_id}.scope")
 
-    def figures(self, group: str) -> Figures:
+    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
         """Read from the mounted hierarchies, as systemd does not know all of them."""
         from libpod.cgroups import figures
 
-        return figures.read(group)
+        return figures.read(group, mounted)
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:

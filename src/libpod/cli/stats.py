@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Final
 
+    from libpod.cgroups import Manager
     from libpod.cli.parser import Parser
-    from libpod.containers.container import Container
     from libpod.containers.statistics import Usage
-    from libpod.runtime import Runtime
 
 HEADER: Final = (
     "ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET IO", "BLOCK IO", "PIDS", "CPU TIME",
@@ -51,34 +50,37 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Print figures, once or again and again until Ctrl-C."""
-    from libpod.cli import runtimes
+    from libpod import cgroups
+    from libpod.cli import stores
     from libpod.errors import InvalidArgument
 
     if options.interval < 1:
         raise InvalidArgument("--interval is at least one second")
-    with runtimes.open_runtime(options) as runtime:
-        before: dict[str, Usage] = {}
-        while True:
-            usages = _read(runtime, options)
-            if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
-                output.data(_CLEAR)
-            _print(usages, before, options)
-            if options.no_stream:
-                return codes.DONE
-            before = {usage.id: usage for usage in usages}
-            time.sleep(options.interval)
+    manager = cgroups.open_manager(stores.load_config(options).cgroup_manager)
+    before: dict[str, Usage] = {}
+    while True:
+        usages = _read(manager, options)
+        if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
+            output.data(_CLEAR)
+        _print(usages, before, options)
+        if options.no_stream:
+            return codes.DONE
+        before = {usage.id: usage for usage in usages}
+        time.sleep(options.interval)
 
 
-def _read(runtime: Runtime, options: Namespace) -> list[Usage]:
-    from libpod.containers import statistics
-
-    return statistics.read(runtime.engine, _running(runtime, options))
-
-
-def _running(runtime: Runtime, options: Namespace) -> list[Container]:
+def _read(manager: Manager, options: Namespace) -> list[Usage]:
     """Those named, which must be there; else all. One that does not run has no figures."""
-    named = [runtime.container(name) for name in options.container]
-    return [one for one in named or runtime.containers() if one.state() in ("running", "paused")]
+    from libpod.cli import stores
+    from libpod.containers import items, statistics
+    from libpod.errors import NoSuchContainer
+
+    with stores.Store(options) as store:
+        found = items.read_containers(store.state).containers
+    if options.container and not found:
+        raise NoSuchContainer(options.container[0])
+    chosen = [items.find(found, name) for name in options.container]
+    return statistics.read(manager, chosen or found)
 
 
 def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namespace) -> None:

@@ -11,13 +11,13 @@ import os
 import stat
 import tarfile
 import threading
-from typing import NamedTuple
 
 from libpod.containers import idmaps
 from libpod.errors import FileError, InvalidArgument, LibpodError
 from libpod.host import archive, jsonutil, rooted
 from libpod.oci import users
 from libpod.storage.idmaps import to_host
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

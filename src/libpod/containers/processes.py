@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import NamedTuple
 
 from libpod.containers import idmaps
 from libpod.errors import FileError, InvalidArgument
 from libpod.host import files, proc, rooted
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

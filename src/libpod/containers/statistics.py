@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import NamedTuple
 
+from libpod.cgroups.hierarchy import hierarchies
+from libpod.containers.status import PAUSED, RUNNING
+from libpod.containers.times import parse_time
 from libpod.errors import FileError, LibpodError
-from libpod.host import files, jsonutil
+from libpod.host import files
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
+    from libpod.cgroups import Manager
     from libpod.cgroups.figures import Figures
-    from libpod.containers.container import Container
-    from libpod.containers.engine import Engine
+    from libpod.containers.items import Item
 
 
 class Usage(NamedTuple):
@@ -50,33 +53,25 @@ class Usage(NamedTuple):
         return 100 * self.figures.memory / self.memory_limit if self.memory_limit else 0.0
 
 
-def read(engine: Engine, containers: Sequence[Container]) -> list[Usage]:
-    """A reading of each container that runs; one that ends meanwhile is left out."""
-    total = _host_memory()
+def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
+    """A reading of each container that runs; one that has ended is left out. No lock is needed for that."""
+    total, mounted = _host_memory(), hierarchies()
     found = []
-    for container in containers:
-        with contextlib.suppress(FileError):
-            found.append(_read(engine, container, total))
+    for item in containers:
+        if item.status in (RUNNING, PAUSED):
+            group = cgroups.container_cgroup(item.config.text("cgroupParent"), item.id)
+            # It has ended meanwhile: its control group is gone.
+            with contextlib.suppress(FileError):
+                found.append(_read(cgroups.figures(group, mounted), item, total))
     return found
 
 
-def _read(engine: Engine, container: Container, total: int) -> Usage:
-    record = container.record
-    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
-    figures = engine.cgroups.figures(engine.cgroups.container_cgroup(parent, record.id))
-    received, sent = _network(record.pid)
+def _read(figures: Figures, item: Item, total: int) -> Usage:
+    received, sent = _network(item.state.number("pid"))
     limit = min(figures.memory_limit or total, total)
-    return Usage(record.id, record.name, time.monotonic(), _age(container), figures, received, sent, limit)
-
-
-def _age(container: Container) -> float:
-    from libpod.oci.logs import timestamp
-
-    started = jsonutil.get_str(container.record.state, "startedTime", "", source=container.name)
-    try:
-        return max(time.time() - timestamp(started), 0.0)
-    except ValueError:
-        return 0.0
+    started = parse_time(item.state.text("startedTime"), source=item.name, key="startedTime")
+    age = max(time.time() - started, 0.0)
+    return Usage(item.id, item.name, time.monotonic(), age, figures, received, sent, limit)
 
 
 def _network(pid: int) -> tuple[int, int]:
