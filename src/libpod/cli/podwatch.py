@@ -59,14 +59,17 @@ def run_stats(options: Namespace) -> int:
 
 def _usages(runtime: Runtime, options: Namespace) -> list[tuple[Pod, Usage]]:
     """The figures of each container that lives, with its pod."""
-    from libpod.containers import statistics
+    from libpod.containers import items, statistics
 
     if not options.pods and not options.latest:
         pods = runtime.pods()
     else:
         pods = [runtime.pod(name) for name in podlife.named(runtime, options)]
+    manager = runtime.engine.cgroups
     return [
-        (pod, usage) for pod in pods for usage in statistics.read(runtime.engine, _alive(pod.containers()))
+        (pod, usage)
+        for pod in pods
+        for usage in statistics.read(manager, [items.container_item(one.record) for one in pod.containers()])
     ]
 
 
