@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from libpod.containers import connecting, idmaps, volumemounts
+from libpod.containers import connecting, idmaps, starthooks, volumemounts
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from libpod.containers.engine import Engine
     from libpod.state.records import ContainerRecord
 
-CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING = 1, 2, 3, 4, 5, 6, 7
+CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING, STOPPING = range(1, 9)
 GONE = (NoSuchContainer, ContainerRemoved)
 """What is raised for a container that somebody else has removed, the second for every use but the first."""
 STRAY_SECONDS = 5.0
+_HAS_RUN = (CREATED, RUNNING, STOPPED, PAUSED, STOPPING)
+"""The states of a container that the OCI runtime has created."""
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
 
 
@@ -69,6 +71,8 @@ def _forget(engine: Engine, record: ContainerRecord) -> None:
     except (InvalidState, OCIRuntimeError):
         if engine.runtime.state(record.id) is not None:
             raise
+    if record.status in _HAS_RUN:
+        starthooks.run_poststop(engine, record)
     with contextlib.suppress(LibpodError):
         engine.cgroups.remove_container(_cgroup_parent(record), record.id)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from libpod import failpoints
-from libpod.containers import cleanup, connecting, idmaps, notify, volumemounts
+from libpod.containers import cleanup, connecting, idmaps, notify, starthooks, volumemounts
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.containers.placing import place_conmon
 from libpod.errors import InvalidState, NotSupported
@@ -88,6 +88,7 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
+    specification = starthooks.add(engine, record, specification)
     volumemounts.give_to(engine, record, _user(record, specification))
     paths = engine.files(record)
     _make_working_directory(record, root, specification)

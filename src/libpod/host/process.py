@@ -75,6 +75,8 @@ def run(
     cwd: str | None = None,
     check: bool = True,
     descriptors: Collection[int] = (),
+    executable: str | None = None,
+    clean: bool = False,
 ) -> Completed:
     """Run *command* to its end and collect its output.
 
@@ -83,6 +85,8 @@ def run(
     environment: variables in addition to `clean_environment`.
     check: whether any status but 0 is a CommandError.
     descriptors: open files that it inherits under the same numbers.
+    executable: the program, where the first argument is only what it is told to be called.
+    clean: whether *environment* is all that it gets.
 
     Raises CommandNotFound if it cannot be started. A background process that it leaves behind and that
     keeps the output open does not keep us waiting.
@@ -90,7 +94,7 @@ def run(
     process = _start(
         command, environment=environment, cwd=cwd, descriptors=descriptors,
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, executable=executable, clean=clean,
     )  # fmt: skip
     try:
         with contextlib.closing(_Conversation(process, command, input or b"")) as conversation:
@@ -186,10 +190,13 @@ def _start(
     stdin: int,
     stdout: int,
     stderr: int,
+    executable: str | None = None,
+    clean: bool = False,
 ) -> subprocess.Popen[bytes]:
+    variables = dict(environment or {}) if clean else clean_environment(environment)
     try:
         return subprocess.Popen(
-            command, env=clean_environment(environment), cwd=cwd, pass_fds=tuple(descriptors),
+            command, executable=executable, env=variables, cwd=cwd, pass_fds=tuple(descriptors),
             stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
