@@ -72,6 +72,19 @@ FLAGS: Final = (
     Flag("--cni-config-dir", "cni_config_dir", "DIR", "where network configurations are"),
     Flag("--hooks-dir", "hooks_dir", "DIR", "a directory with OCI hooks, which must exist", repeated=True),
     Flag(
+        "--default-mounts-file",
+        "default_mounts_file",
+        "FILE",
+        "the mounts of every container, instead of mounts.conf",
+    ),
+    Flag(
+        "--events-backend",
+        "events_logger",
+        "NAME",
+        "where events are recorded: file, journald or none",
+        choices=("file", "journald", "none"),
+    ),
+    Flag(
         "--db-backend",
         "database_backend",
         "NAME",

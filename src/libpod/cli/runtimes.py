@@ -53,6 +53,8 @@ def exit_command(config: RuntimeConfig, config_file: str | None = None) -> list[
         words += ["--storage-driver", config.graph_driver_name]
     if config.user_set("cni_config_dirs"):
         words += ["--cni-config-dir", config.cni_config_dir]
+    if config.user_set("events_logger"):
+        words += ["--events-backend", config.events_logger]
     for option in config.graph_driver_options:
         words += ["--storage-opt", option]
     return words

@@ -118,6 +118,7 @@ VERBS: Final = {
     "volume": Verb("volume", "Work with volumes."),
     "pod": Verb("pod", "Work with pods."),
     "network": Verb("network", "Look at networks."),
+    "events": Verb("events", "Show what happens to containers, pods, volumes and images."),
     "info": Verb("info", "Show what is known about this host and this store."),
     "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),
     "db": Verb("db", "Look into the database, damaged or not."),

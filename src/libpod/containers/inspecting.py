@@ -122,7 +122,7 @@ class Inspection:
             "Tty": process.flag("terminal"),
             "OpenStdin": config.flag("stdin"),
             "StdinOnce": False,
-            "Env": process.texts_or_null("env"),
+            "Env": _environment(process, config),
             "Cmd": config.texts_or_null("command"),
             "Image": config.text("rootfsImageName"),
             "Volumes": None,
@@ -386,3 +386,12 @@ def _infra_config(infra: Item) -> Object:
         "userns": host["UsernsMode"] or "host",
         "uts_ns": host["UTSMode"],
     }
+
+
+def _environment(process: Fields, config: Fields) -> list[str] | None:
+    """The variables; those that are secrets without their values, as Podman prints them."""
+    found, secret = process.texts_or_null("env"), config.members("secret_env")
+    if found is None or not secret:
+        return found
+    names = [(entry.partition("=")[0], entry) for entry in found]
+    return [f"{name}=*******" if name in secret else entry for name, entry in names]

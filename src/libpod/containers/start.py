@@ -9,7 +9,16 @@ from __future__ import annotations
 import os
 
 from libpod import failpoints
-from libpod.containers import cleanup, connecting, idmaps, notify, starthooks, volumemounts
+from libpod.containers import (
+    cleanup,
+    connecting,
+    defaultmounts,
+    idmaps,
+    notify,
+    secrets,
+    starthooks,
+    volumemounts,
+)
 from libpod.containers.create import NAMESPACE_KEYS
 from libpod.containers.placing import place_conmon
 from libpod.errors import InvalidState, NotSupported
@@ -44,7 +53,6 @@ _NAMESPACE_FILES = {
 _UNSUPPORTED = {
     "overlayVolumes": "overlay volumes",
     "ctrImageVolumes": "image volumes",
-    "secrets": "secrets",
     "healthcheck": "a health check",
 }
 
@@ -88,6 +96,7 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
+    secrets.add_environment(record, specification)
     specification = starthooks.add(engine, record, specification)
     volumemounts.give_to(engine, record, _user(record, specification))
     paths = engine.files(record)
@@ -212,6 +221,9 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
             text = _resolv_conf(record)
             binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
     binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
+    for place, path in defaultmounts.binds(engine, record).items():
+        binds.setdefault(place, path)
+    binds.update(secrets.binds(record, binds))
     environment_file = etcfiles.write(directory, ".containerenv", "", owner)
     binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
     binds.update(notify.prepare(record))

@@ -6,12 +6,12 @@ not matter.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 
 from libpod.errors import ConfigurationError, DecodeError
 from libpod.host import files, jsonutil
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ LARGEST = 1 << 20
 _CURRENT, _OLD = "1.0.0", "0.1.0"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(NamedTuple):
     """What is run: *arguments* include the program's name for itself; *environment* is all that it gets."""
 
     path: str
@@ -62,8 +61,7 @@ class Command:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class When:
+class When(NamedTuple):
     """When a hook is run. None is a condition that was not given.
 
     All conditions that are given must hold; with *any* (version 0.1.0) one is enough. Patterns are searched
@@ -72,7 +70,7 @@ class When:
 
     always: bool | None = None
     bind_mounts: bool | None = None
-    annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    annotations: Mapping[str, str] = {}
     """Pattern of a name to the pattern of its value."""
     commands: Sequence[str] = ()
     """Patterns of the first word of the command."""
@@ -109,8 +107,7 @@ def _annotated(key: str, value: str, annotations: Mapping[str, str]) -> bool:
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Hook:
+class Hook(NamedTuple):
     """One hook: the *command*, the *stages* in which it is run, and *when*."""
 
     command: Command

@@ -1,0 +1,79 @@
+"""Secrets of containers that Podman made: files below /run/secrets, and environment variables.
+
+::
+
+    <bundle>/secrets/NAME               the container's copy, since it was made
+    <graph_root>/secrets/filedriver/secretsdata.json    all of them, in base64, by ID
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import posixpath
+
+from libpod.containers import defaultmounts
+from libpod.containers.defaultmounts import SECRETS
+from libpod.errors import DecodeError, NotSupported
+from libpod.host import files, jsonutil
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from libpod.state.records import ContainerRecord
+
+_DATA_FILE = "secretsdata.json"
+
+
+def binds(record: ContainerRecord, found: Mapping[str, str]) -> dict[str, str]:
+    """Where the secrets are bound: destination to source. *found* are the binds of others, /run/secrets among
+    them where something else is mounted there. DecodeError.
+    """
+    source = record.describe()
+    entries = jsonutil.get_list(record.config, "secrets", [], source=source)
+    if not entries:
+        return {}
+    directory = jsonutil.get_str(record.config, "secretsPath", source=source)
+    result = {SECRETS: found.get(SECRETS) or defaultmounts.own_directory(record, SECRETS)}
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise DecodeError(f"{source}: secrets: expected objects", source=source, key="secrets")
+        name = jsonutil.get_str(entry, "name", source=source)
+        target = jsonutil.get_str(entry, "Target", "", source=source) or name
+        place = posixpath.join(SECRETS, target)
+        result["/" + posixpath.normpath(place).lstrip("/")] = os.path.join(directory, name)
+    return result
+
+
+def add_environment(record: ContainerRecord, specification: Mapping[str, object]) -> None:
+    """Set the environment variables that are secrets, read from Podman's store of secrets.
+
+    Raises NotSupported for another driver than `file`, FileError and DecodeError for a secret that is gone.
+    """
+    source = record.describe()
+    wanted = jsonutil.get_object(record.config, "secret_env", {}, source=source)
+    if not wanted:
+        return
+    process = jsonutil.get_object(specification, "process", source=source)
+    environment = jsonutil.get_str_list(process, "env", [], source=source)
+    values = {name: _value(jsonutil.get_object(wanted, name, source=source), source) for name in wanted}
+    kept = [entry for entry in environment if entry.partition("=")[0] not in values]
+    process["env"] = [*kept, *(f"{name}={value}" for name, value in values.items())]
+
+
+def _value(secret: Mapping[str, object], source: str) -> str:
+    name = jsonutil.get_str(secret, "name", source=source)
+    driver = jsonutil.get_str(secret, "driver", "file", source=source)
+    if driver != "file":
+        raise NotSupported(
+            f"secret {name} of {source} is kept by the driver {driver}, which is not supported",
+            hint="start the container with podman",
+        )
+    options = jsonutil.get_str_map(secret, "driverOptions", {}, source=source)
+    path = os.path.join(options.get("path", ""), _DATA_FILE)
+    data = jsonutil.loads_object(files.read_bytes(path), path)
+    encoded = jsonutil.get_str(
+        data, jsonutil.get_str(secret, "id", source=source), source=f"{path}: secret {name}"
+    )
+    return base64.b64decode(encoded).decode("utf-8", "surrogateescape")
