@@ -1,17 +1,23 @@
 """What is known about this host and this store, in the four sections of the first libpod's `info`.
 
-Information is wanted most when something is wrong. So nothing here asks for a lock or opens a database, what
-cannot be read becomes an entry of the section's list `unreadable`, and a section that does not answer in time
-(a file system whose server is gone) says so and keeps nobody waiting.
+Beside what that had there is what an operator looks for first: control groups, the OCI runtime and conmon,
+the database and the boot refresh, network directories, containers by state.
+
+Information is wanted most when something is wrong. So nothing here asks for the lock of an object, the
+database is read if it can be had at once, what cannot be read becomes an entry of the section's list
+`unreadable`, and a section that does not answer in time (a file system whose server is gone) says so and
+keeps nobody waiting. All sections are read at the same time.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import threading
+import time
 
-from libpod.errors import DecodeError, LibpodError
+from libpod.errors import DecodeError, FileError, LibpodError
 from libpod.host import files
 
 TYPE_CHECKING = False
@@ -26,8 +32,10 @@ if TYPE_CHECKING:
     Data = dict[str, object]
     Reader = Callable[["Section"], None]
 
-PATIENCE: Final = 5.0
-"""Seconds that one section may take."""
+PATIENCE: Final = 1.2
+"""Seconds that all sections may take: with the start of the command the answer is there within two."""
+_LOCK_PATIENCE: Final = 0.5
+_PROGRAM_PATIENCE: Final = 1.0
 
 UNREADABLE: Final = "unreadable"
 
@@ -74,18 +82,54 @@ class Section:
         return data | {UNREADABLE: list(self.unreadable)} if self.unreadable else data
 
 
-def sections(config: RuntimeConfig, *, patience: float = PATIENCE) -> list[dict[str, object]]:
+def sections(
+    config: RuntimeConfig, *, patience: float = PATIENCE, with_programs: bool = True
+) -> list[dict[str, object]]:
     """The sections `host`, `store`, `registries`, `insecure registries` as {"type", "data"}, in this order.
 
-    *patience* is the time in seconds that each of them may take.
+    *patience* is the time in seconds that all of them may take. Without *with_programs* the OCI runtime and
+    conmon are not asked for their versions.
     """
-    registries = _in_time(_registries, config, patience)
+    readings = {
+        name: _Reading(read, config)
+        for name, read in (
+            ("host", _host),
+            ("programs", _programs if with_programs else _program_paths),
+            ("engine", _engine),
+            ("store", _store),
+            ("states", _states),
+            ("registries", _registries),
+        )
+    }
+    end = time.monotonic() + patience
+    found = {name: reading.result(end, patience) for name, reading in readings.items()}
     return [
-        {"type": "host", "data": _in_time(_host, config, patience)},
-        {"type": "store", "data": _in_time(_store, config, patience)},
-        {"type": "registries", "data": _part_of(registries, "search")},
-        {"type": "insecure registries", "data": _part_of(registries, "insecure")},
+        {"type": "host", "data": _joined(found["host"], found["programs"], found["engine"])},
+        {"type": "store", "data": _with_states(found["store"], found["states"])},
+        {"type": "registries", "data": _part_of(found["registries"], "search")},
+        {"type": "insecure registries", "data": _part_of(found["registries"], "insecure")},
     ]
+
+
+def _joined(*parts: Data) -> Data:
+    """The parts as one, with what could not be read at the end."""
+    data: Data = {}
+    unreadable: list[object] = []
+    for part in parts:
+        data.update({name: value for name, value in part.items() if name != UNREADABLE})
+        reasons = part.get(UNREADABLE, [])
+        unreadable += reasons if isinstance(reasons, list) else []
+    return data | {UNREADABLE: unreadable} if unreadable else data
+
+
+def _with_states(store: Data, states: Data) -> Data:
+    """The numbers by state go to the containers of the image store, where Podman has them."""
+    count = store.get("ContainerStore")
+    if isinstance(count, dict):
+        store["ContainerStore"] = count | {
+            name: value for name, value in states.items() if name != UNREADABLE
+        }
+    return _joined(store, {name: value for name, value in states.items() if name == UNREADABLE})
 
 
 def _part_of(registries: Data, name: str) -> Data:
@@ -93,18 +137,24 @@ def _part_of(registries: Data, name: str) -> Data:
     return found | {UNREADABLE: registries[UNREADABLE]} if UNREADABLE in registries else found
 
 
-def _in_time(read: Reader, config: RuntimeConfig, patience: float) -> Data:
-    """What *read* finds, or what it has found when its time is over."""
-    section = Section(config)
-    # A daemon: a thread that waits for a dead file server does not keep the program from ending.
-    thread = threading.Thread(target=_guarded, args=(read, section), daemon=True)
-    thread.start()
-    thread.join(patience)
-    if section.failure is not None:
-        raise section.failure
-    if thread.is_alive():
-        section.unreadable.append(f"the rest gave no answer in {patience:g} s")
-    return section.result()
+class _Reading:
+    """A section that is being read."""
+
+    def __init__(self, read: Reader, config: RuntimeConfig) -> None:
+        self._section = Section(config)
+        # A daemon: a thread that waits for a dead file server does not keep the program from ending.
+        self._thread = threading.Thread(target=_guarded, args=(read, self._section), daemon=True)
+        self._thread.start()
+
+    def result(self, end: float, patience: float) -> Data:
+        """What is found, or what has been found when the time is over."""
+        section = self._section
+        self._thread.join(max(end - time.monotonic(), 0))
+        if section.failure is not None:
+            raise section.failure
+        if self._thread.is_alive():
+            section.unreadable.append(f"the rest gave no answer in {patience:g} s")
+        return section.result()
 
 
 def _guarded(read: Reader, section: Section) -> None:
@@ -164,12 +214,121 @@ def uptime_text(seconds: str) -> str:
     return f"{hours}h {minute}m {text} (Approximately {hours / 24:.2f} days)"
 
 
+# ---------------------------------------------------------------- engine
+
+
+def _program_paths(section: Section) -> None:
+    """Where the OCI runtime and conmon are."""
+    config = section.config
+    section.put(lambda: {"ociRuntime": _program(config.find_runtime())})
+    section.put(lambda: {"conmon": _program(config.find_conmon())})
+
+
+def _program(path: str) -> Data:
+    return {"name": os.path.basename(path), "path": path}
+
+
+def _programs(section: Section) -> None:
+    """The same, with the versions that they tell."""
+    _program_paths(section)
+    for name in ("ociRuntime", "conmon"):
+        found = section.data.get(name)
+        if isinstance(found, dict):
+            section.put(functools.partial(_add_version, name, found))
+
+
+def _add_version(name: str, found: Data) -> Data:
+    from libpod.host import process
+
+    command = [str(found["path"]), "--version"]
+    answer = process.run(command, timeout=_PROGRAM_PATIENCE).stdout.decode("utf-8", "replace")
+    return {name: found | {"version": answer.partition("\n")[0].strip()}}
+
+
+def _engine(section: Section) -> None:
+    """What decides how containers are kept here."""
+    config = section.config
+    section.data["cgroupManager"] = config.cgroup_manager
+    section.put(_cgroup_version)
+    section.data["security"] = {
+        "apparmorEnabled": os.path.exists("/sys/kernel/security/apparmor/profiles"),
+        "selinuxEnabled": os.path.exists("/sys/fs/selinux/enforce"),
+        "seccompEnabled": os.path.exists("/proc/sys/kernel/seccomp/actions_avail"),
+        "rootless": config.rootless,
+    }
+    section.data["network"] = {
+        "backend": config.network_backend or "cni",
+        "configDirs": list(config.cni_config_dirs),
+        "pluginDirs": list(config.cni_plugin_dirs),
+    }
+    section.data["lockType"] = config.lock_type
+    section.put(lambda: {"database": _database(config)})
+    section.put(lambda: {"bootRefresh": _boot_refresh(config)})
+
+
+def _cgroup_version() -> Data:
+    from libpod.cgroups import hierarchy
+
+    return {"cgroupVersion": f"v{hierarchy.version()}"}
+
+
+def _database(config: RuntimeConfig) -> Data:
+    from libpod.boot import opening
+
+    found = opening.locate(config)
+    size = os.stat(found.path).st_size if found.exists else 0
+    return {"backend": found.kind, "path": found.path, "size": size}
+
+
+def _boot_refresh(config: RuntimeConfig) -> Data:
+    """What the refresh of this boot has decided, by its report."""
+    from libpod.boot import marker
+
+    try:
+        report = marker.read_report(config.tmp_dir)
+    except FileError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return {"decision": "none", "reason": "no refresh of libpod has run in this boot"}
+    told = {key: report.get(key) for key in ("decision", "reason", "boot_id")}
+    groups = [report.get(kind) for kind in ("containers", "pods", "volumes")]
+    quarantined = [group.get("quarantined") for group in groups if isinstance(group, dict)]
+    return told | {"quarantined": sum(len(found) for found in quarantined if isinstance(found, list))}
+
+
 # ---------------------------------------------------------------- store
+
+
+def _states(section: Section) -> None:
+    """How many containers the database has, by their states."""
+    section.put(lambda: _count_states(section.config))
+
+
+def _count_states(config: RuntimeConfig) -> Data:
+    from libpod import state
+    from libpod.boot import opening
+    from libpod.containers import items, status
+
+    database = opening.locate(config)
+    counts: dict[str, int] = dict.fromkeys(("running", "paused", "stopped"), 0)
+    if not database.exists:
+        return dict(counts)
+    opened = state.open(database.kind, database.path, read_only=True, timeout=_LOCK_PATIENCE)
+    try:
+        for item in items.read_containers(opened).containers:
+            word = status.BROKEN if item.error is not None else status.status_name(item.status)
+            word = "stopped" if word == "exited" else word
+            counts[word] = counts.get(word, 0) + 1
+    finally:
+        opened.close()
+    return dict(counts)
 
 
 def _store(section: Section) -> None:
     config = section.config
-    section.data.update({"GraphRoot": config.graph_root, "RunRoot": config.run_root})
+    section.data.update(
+        {"GraphRoot": config.graph_root, "RunRoot": config.run_root, "VolumePath": config.volume_path}
+    )
     section.put(lambda: _driver(config))
     section.put(lambda: {"ImageStore": {"number": _count(config, "images")}})
     section.put(lambda: {"ContainerStore": {"number": _count(config, "containers")}})

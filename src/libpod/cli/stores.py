@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from libpod.runtime import Runtime
     from libpod.state.protocol import State
 
-_INFO_PATIENCE: Final = 1.0
+_INFO_PATIENCE: Final = 0.3
 
 
 def collect(options: Namespace, *, create: bool = True) -> Settings:

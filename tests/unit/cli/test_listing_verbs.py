@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from libpod import info
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -168,6 +170,12 @@ def test_a_record_of_wrong_types_is_described_as_broken(filled: Place) -> None:
 
 
 # info
+
+
+@pytest.fixture(autouse=True)
+def _programs_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No unit test starts the OCI runtime or conmon to ask for its version."""
+    monkeypatch.setattr(info, "_programs", info._program_paths)
 
 
 def test_info_as_text_and_as_json(filled: Place) -> None:
