@@ -301,13 +301,13 @@ def session() -> str | None:
     return f"{fields[19].decode('ascii', 'replace')} {invocation}".strip()
 
 
-def system_start() -> float | None:
+def system_start() -> float:
     """When the first process of our PID namespace started, in seconds since 1970; on a host, the boot.
 
-    It is a second early at most, as the kernel rounds its start down, and never late.
+    It is a clock tick early at most (10 ms), as the kernel rounds its start down, and never late.
     """
     kernel, current = files.boot_time(), session()
-    if kernel is None or current is None:
+    if current is None:
         return kernel
     return kernel + int(current.split()[0]) / os.sysconf("SC_CLK_TCK")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -170,13 +171,22 @@ class TestThisBoot:
             (tmp_path / "stat").write_bytes(data)
         monkeypatch.setattr(marker, "_INIT_STATUS", str(tmp_path / "stat"))
         assert marker.session() is None
-        assert marker.system_start() == files.boot_time()
+        assert marker.system_start() == pytest.approx(files.boot_time(), abs=1)
 
     def test_system_start_is_between_boot_and_now(self) -> None:
-        start, boot = marker.system_start(), files.boot_time()
-        assert start is not None
-        assert boot is not None
-        assert boot <= start <= os.stat("/proc/self").st_ctime + 1
+        boot, start = files.boot_time(), marker.system_start()
+        assert boot <= start + 0.001
+        assert start <= time.time()
+
+    def test_system_start_is_no_second_early(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine that is up again within a second: the alive file of Podman is older than the boot."""
+        (tmp_path / "alive").touch()
+        alive = marker.read_alive(str(tmp_path))
+        assert alive is not None
+        soon = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) + 2
+        (tmp_path / "stat").write_text(f"1 (init) S {'0 ' * 18}{soon} 0")
+        monkeypatch.setattr(marker, "_INIT_STATUS", str(tmp_path / "stat"))
+        assert alive.changed < marker.system_start()
 
     def test_pid_namespace(self) -> None:
         assert marker.pid_namespace() == os.stat("/proc/self/ns/pid").st_ino

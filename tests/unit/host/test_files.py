@@ -390,9 +390,8 @@ def test_boot_id_and_boot_time_of_this_machine() -> None:
     identifier = files.boot_id()
     assert identifier is not None
     assert len(identifier) == 36
-    started = files.boot_time()
-    assert started is not None
-    assert 1e9 < started < 1e11
+    (line,) = (line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    assert int(line.split()[1]) <= files.boot_time() < int(line.split()[1]) + 1.5
 
 
 @pytest.mark.parametrize(
@@ -411,18 +410,6 @@ def test_machine_id_is_set_up_or_there_is_none(
     path.write_bytes(contents)
     monkeypatch.setattr(files, "MACHINE_ID_FILES", ("/nowhere/machine-id", str(path)))
     assert files.machine_id() == expected
-
-
-@pytest.mark.parametrize("contents", [b"", b"cpu 1 2\n", b"btime soon\n"])
-def test_boot_time_that_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: bytes
-) -> None:
-    path = tmp_path / "stat"
-    path.write_bytes(contents)
-    monkeypatch.setattr(files, "KERNEL_STATISTICS_FILE", str(path))
-    assert files.boot_time() is None
-    monkeypatch.setattr(files, "KERNEL_STATISTICS_FILE", "/nowhere/stat")
-    assert files.boot_time() is None
 
 
 # ---------------------------------------------------------------- record locks
