@@ -36,12 +36,12 @@ def run(options: Namespace) -> int:
     from libpod.cli import stores
     from libpod.events import reading
     from libpod.host import jsonutil
-    from libpod.oci.logs import parse_time
+    from libpod.times import point_in_time
 
     selection = reading.Selection(
         options.filters,
-        since=parse_time(options.since) if options.since else None,
-        until=parse_time(options.until) if options.until else None,
+        since=point_in_time(options.since) if options.since else None,
+        until=point_in_time(options.until) if options.until else None,
         follow=options.stream == "true",
     )
     config = stores.load_config(options)

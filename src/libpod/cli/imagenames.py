@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from libpod.cli import codes, images, output
+from libpod.cli import asking, codes, images, output
 from libpod.errors import DependencyExists, InvalidArgument, LibpodError, NoSuchImage
 
 TYPE_CHECKING = False
@@ -100,7 +98,7 @@ def configure_prune(parser: Parser) -> None:
     parser.add_argument(
         "-a", "--all", action="store_true", help="all images that no container uses, not only nameless ones"
     )
-    parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+    asking.add_force(parser)
     # `-f` is `--force` here.
     images.add_filter(parser, "--filter")
     parser.runs(_prune)
@@ -109,20 +107,11 @@ def configure_prune(parser: Parser) -> None:
 def _prune(options: Namespace) -> int:
     from libpod.cli import runtimes
 
-    what = "without at least one container associated with them" if options.all else "that are dangling"
-    if not options.force and not _agreed(f"WARNING! This command removes all images {what}."):
+    what = "that no container uses" if options.all else "that have no name and that nothing uses"
+    if not asking.agreed(options, f"This removes all images {what}."):
         return codes.DONE
     with runtimes.open_runtime(options) as runtime:
         gone = runtime.images.prune(options.filter, everything=options.all)
     if gone:
         output.data("\n".join(gone))
     return codes.DONE
-
-
-def _agreed(warning: str) -> bool:
-    output.message(warning)
-    output.message("Are you sure you want to continue? [y/N] ")
-    answer = sys.stdin.readline() if sys.stdin is not None else ""
-    if not answer:
-        raise InvalidArgument("nobody answered whether to continue", hint="--force does not ask")
-    return answer.strip().lower() in ("y", "yes")

@@ -122,15 +122,16 @@ def _table(catalog: Catalog, rows: Sequence[Row], options: Namespace) -> str:
 
 def _cells(catalog: Catalog, row: Row, options: Namespace) -> list[str]:
     from libpod.images import listing
+    from libpod.oci.units import human_size
 
     cells = [row.repository, row.tag, *([row.image.digest or "<none>"] if options.digests else [])]
     cells.append(_id(row.image.id, whole=options.no_trunc))
-    size = listing.human_size(catalog.size(row.image))
+    size = human_size(catalog.size(row.image))
     return [*cells, _ago(listing.moment(row.image).timestamp()), size]
 
 
 def _ago(moment: float) -> str:
-    from libpod.containers import times
+    from libpod import times
 
     return f"{times.human_duration(time.time() - moment)} ago" if moment > times.NEVER else "N/A"
 
@@ -182,7 +183,7 @@ def _step_as_json(step: Step) -> dict[str, object]:
 def _step_cells(step: Step, options: Namespace) -> list[str]:
     from datetime import datetime
 
-    from libpod.images import listing
+    from libpod.oci.units import human_size
 
     human = options.human.lower() not in ("false", "0")
     try:
@@ -193,7 +194,7 @@ def _step_cells(step: Step, options: Namespace) -> list[str]:
     if not options.no_trunc and len(by) > _LONGEST_STEP + 3:
         by = by[:_LONGEST_STEP] + "..."
     identifier = step.id if options.no_trunc else step.id[:SHORT_ID]
-    return [identifier, created, by, listing.human_size(step.size) if human else str(step.size), step.comment]
+    return [identifier, created, by, human_size(step.size) if human else str(step.size), step.comment]
 
 
 # ---------------------------------------------------------------- inspect, exists, tree
@@ -242,13 +243,13 @@ def configure_tree(parser: Parser) -> None:
 
 
 def _tree(options: Namespace) -> int:
-    from libpod.images import listing
+    from libpod.oci.units import human_size
 
     images = opened(options)
     catalog = images.catalog()
     image = catalog.find(options.image)
     nodes = images.tree(options.image, whole=options.whatrequires)
-    size = listing.human_size(catalog.size(image), digits=4, gap="")
+    size = human_size(catalog.size(image), digits=4, gap="")
     lines = [f"Image ID: {image.id[:SHORT_ID]}", f"Tags:     [{' '.join(image.names)}]", f"Size:     {size}"]
     lines.append("Image Layers" if nodes else "No Image Layers")
     output.data("\n".join([*lines, *_branches(nodes, "")]))
@@ -256,11 +257,11 @@ def _tree(options: Namespace) -> int:
 
 
 def _branches(nodes: Sequence[Node], indent: str) -> Iterator[str]:
-    from libpod.images import listing
+    from libpod.oci.units import human_size
 
     for number, node in enumerate(nodes, 1):
         last = number == len(nodes)
-        size = listing.human_size(max(node.layer.size, 0), digits=4, gap="")
+        size = human_size(max(node.layer.size, 0), digits=4, gap="")
         names = f" Top Layer of: [{' '.join(node.names)}]" if node.names else ""
         line = f"ID: {node.layer.id[:SHORT_ID]} Size: {size:>7}{names}"
         yield output.printable(f"{indent}{'└──' if last else '├──'} {line}")

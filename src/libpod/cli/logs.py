@@ -32,12 +32,13 @@ def add_selection(parser: Parser) -> None:
 
 def selection(options: Namespace) -> Selection:
     """The lines that were asked for. InvalidArgument for what is no time."""
-    from libpod.oci.logs import Selection, parse_time
+    from libpod.oci.logs import Selection
+    from libpod.times import point_in_time
 
     return Selection(
         tail=options.tail,
-        since=parse_time(options.since) if options.since else None,
-        until=parse_time(options.until) if options.until else None,
+        since=point_in_time(options.since) if options.since else None,
+        until=point_in_time(options.until) if options.until else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import codes, output
+from libpod.cli import asking, codes, output
 from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def configure_rm(parser: Parser) -> None:
 
 def configure_prune(parser: Parser) -> None:
     """Add the arguments of `pod prune`."""
-    parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+    asking.add_force(parser)
     parser.runs(_prune)
 
 
@@ -163,21 +163,15 @@ def _remove(runtime: Runtime, name: str, options: Namespace) -> str:
 def _prune(options: Namespace) -> int:
     from libpod.cli import runtimes
 
-    if not options.force and not _confirmed():
+    if not asking.agreed(
+        options, "This removes all pods whose containers have ended, with their containers."
+    ):
         return codes.DONE
     with runtimes.open_runtime(options) as runtime:
         over = [pod for pod in runtime.pods() if pod.status() in ("Stopped", "Exited")]
         return _for_each(
             [pod.id for pod in over], lambda name: _act_on(runtime, name, lambda pod: pod.remove())
         )
-
-
-def _confirmed() -> bool:
-    import sys
-
-    output.message("This removes all pods whose containers have ended, with their containers.")
-    output.message("Go on? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _exists(options: Namespace) -> int:
@@ -254,8 +248,8 @@ def chosen_one(runtime: Runtime, options: Namespace) -> str:
 
 
 def _latest(created: Mapping[str, str]) -> str:
-    from libpod.containers.times import parse_time
     from libpod.errors import NoSuchPod
+    from libpod.times import parse_time
 
     if not created:
         raise NoSuchPod("", "there is no pod, so there is no latest one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import filters
+from libpod import filters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def select(rows: Sequence[Row], texts: Sequence[str], *, now: float) -> list[Row
     """The rows that match Podman's filters for pods. *now* is the time in seconds since 1970."""
     if not texts:
         return list(rows)
-    from libpod.oci.logs import parse_time
+    from libpod.times import point_in_time
 
-    until = {"until": lambda row, value: _created(row) <= parse_time(value, now)}
+    until = {"until": lambda row, value: _created(row) <= point_in_time(value, now)}
     return filters.select(rows, texts, {**_FILTERS, **until})
 
 
 def _created(row: Row) -> float:
-    from libpod.containers.times import parse_time
+    from libpod.times import parse_time
 
     return parse_time(row["Created"], source=f"pod {row['Name']}", key="created")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import filters
+from libpod import filters, times
 from libpod.containers.listing import moment
 from libpod.errors import InvalidArgument
 
@@ -65,7 +65,7 @@ def _tests(by_id: Mapping[str, Item]) -> dict[str, filters.Matches]:
         "ancestor": lambda row, value: _is_made_from(row, value),
         "before": lambda row, value: moment(by_id[row["Id"]]) < created(value),
         "since": lambda row, value: moment(by_id[row["Id"]]) > created(value),
-        "until": lambda row, value: moment(by_id[row["Id"]]) <= _point_in_time(value),
+        "until": lambda row, value: moment(by_id[row["Id"]]) <= times.point_in_time(value),
         "volume": uses_volume,
         "pod": lambda row, value: bool(row["Pod"]) and (
             value == row["PodName"] or row["Pod"].startswith(value)
@@ -92,12 +92,6 @@ def _number(value: str) -> int:
         return int(value)
     except ValueError as error:
         raise InvalidArgument(f"--filter exited={value}: an exit code is a number") from error
-
-
-def _point_in_time(value: str) -> float:
-    from libpod.oci.logs import parse_time
-
-    return parse_time(value)
 
 
 def _is_made_from(row: Row, value: str) -> bool:
@@ -146,7 +140,7 @@ def fields(row: Row, cells: Mapping[str, str]) -> dict[str, object]:
 
 def size_text(size: Mapping[str, int] | None) -> str:
     """`12B (virtual 4.2MB)`."""
-    from libpod.images.listing import human_size
+    from libpod.oci.units import human_size
 
     if size is None:
         return ""

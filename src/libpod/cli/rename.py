@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from libpod.cli import codes, output
+from libpod.cli import asking, codes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ def _rename(options: Namespace) -> int:
 
 def configure_prune(parser: Parser) -> None:
     """Add the arguments of `container prune`."""
-    parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+    asking.add_force(parser)
     parser.add_argument(
         "--filter", metavar="KEY=VALUE", action="append", default=[], help="label, label!= or until"
     )
@@ -43,7 +41,7 @@ def _prune(options: Namespace) -> int:
     from libpod.cli import pslist, runtimes
     from libpod.containers import items, listing
 
-    if not options.force and not _agreed():
+    if not asking.agreed(options, "This removes all containers that do not run."):
         return codes.DONE
     with runtimes.open_runtime(options) as runtime:
         found = items.read_containers(runtime.state)
@@ -53,11 +51,3 @@ def _prune(options: Namespace) -> int:
             row["Id"] for row in chosen if row["State"] in ("created", "initialized", "exited", "stopped")
         ]
         return runtimes.for_each(runtime, ended, lambda container: container.remove())
-
-
-def _agreed() -> bool:
-    """Whether the person at the terminal says yes; nobody there is a no."""
-    output.message("WARNING! This will remove all containers that do not run.")
-    sys.stderr.write("Are you sure you want to continue? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

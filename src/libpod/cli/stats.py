@@ -101,7 +101,7 @@ def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namesp
 def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[str]:
     """The texts of one row."""
     from libpod.containers.processes import span
-    from libpod.images.listing import human_size
+    from libpod.oci.units import human_size
 
     def size(number: int) -> str:
         return human_size(number, digits=4, gap="")

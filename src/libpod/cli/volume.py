@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import codes, output
+from libpod.cli import asking, codes, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def configure(parser: Parser) -> None:
     inspected.add_format()
     inspected.runs(run_inspect)
     pruned = verbs["prune"]
-    pruned.add_argument("-f", "--force", action="store_true", help="do not ask")
+    asking.add_force(pruned)
     _filters(pruned)
     pruned.runs(run_prune)
     verbs["exists"].add_argument("volume", metavar="VOLUME", help="its whole name")
@@ -240,7 +240,7 @@ def run_prune(options: Namespace) -> int:
     from libpod.state.records import BrokenRecord
 
     wanted = volumefilters.parse(options.filters)
-    if not options.force and not _confirmed():
+    if not asking.agreed(options, "This removes all volumes that no container uses."):
         return codes.DONE
     with runtimes.open_runtime(options) as runtime:
         state = runtime.state
@@ -257,14 +257,6 @@ def run_prune(options: Namespace) -> int:
             runtime.engine.events.record("volume", "prune", name=name)
 
         return _for_each(sorted(record.id for record in found), prune, ignore_missing=True)
-
-
-def _confirmed() -> bool:
-    import sys
-
-    output.message("WARNING! This will remove all volumes not used by at least one container.")
-    output.message("Are you sure you want to continue? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def run_mount(options: Namespace) -> int:

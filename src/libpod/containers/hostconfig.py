@@ -8,6 +8,7 @@ the program that asks, not of the container. `EffectiveCaps` and `BoundingCaps` 
 from __future__ import annotations
 
 from libpod.containers import mounts, ports
+from libpod.oci.units import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 ANNOTATION = "io.podman.annotations."
 _DEFAULT_PARENTS = {"cgroupfs": "/libpod_parent", "systemd": "machine.slice"}
-_SIZE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _NANO = 1_000_000_000
 
 
@@ -50,7 +50,7 @@ def _general(config: Fields, annotations: dict[str, str]) -> Object:
             "Config": None,
             "Path": config.text("logPath"),
             "Tag": config.text("logTag"),
-            "Size": decimal_size(config.number("logSize")),
+            "Size": human_size(config.number("logSize"), digits=4, gap=""),
         },
         "PortBindings": ports.bindings(config),
         "RestartPolicy": {
@@ -232,12 +232,3 @@ def _device(path: str) -> Object:
 
 def _limit(item: Fields) -> Object:
     return {"Name": item.text("type"), "Soft": item.number("soft"), "Hard": item.number("hard")}
-
-
-def decimal_size(size: float) -> str:
-    """A number of bytes in decimal units with four digits at most: 0B, 1MB, 1.049MB."""
-    step = 0
-    while size >= 1000 and step < len(_SIZE_UNITS) - 1:
-        size /= 1000
-        step += 1
-    return f"{size:.4g}{_SIZE_UNITS[step]}"

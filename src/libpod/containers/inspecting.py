@@ -13,9 +13,9 @@ from libpod.containers.fields import Fields
 from libpod.containers.hostconfig import host_config
 from libpod.containers.items import Item
 from libpod.containers.networks import network_settings
-from libpod.containers.times import ZERO_TIME
 from libpod.errors import DecodeError
 from libpod.state.records import CONTAINER, POD
+from libpod.times import ZERO_TIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

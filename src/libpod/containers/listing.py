@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from libpod.containers import ports as port_lists
 from libpod.containers import status
-from libpod.containers.times import NEVER, ZERO_TIME, human_duration, parse_time
 from libpod.errors import DecodeError
 from libpod.state.records import AUTO_REMOVE
+from libpod.times import NEVER, ZERO_TIME, human_duration, parse_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 
+from libpod import times
 from libpod.errors import LibpodError
 from libpod.oci import logs
 
@@ -29,7 +30,7 @@ def read(containers: Sequence[Container], selection: Selection, *, follow: bool)
         yield from _Following(containers, selection)
         return
     streams = [_of(container, selection) for container in containers]
-    yield from heapq.merge(*streams, key=lambda entry: logs.timestamp(entry[1].time))
+    yield from heapq.merge(*streams, key=lambda entry: times.timestamp(entry[1].time))
 
 
 def _of(container: Container, selection: Selection) -> Iterator[Line]:

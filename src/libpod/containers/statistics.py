@@ -8,9 +8,9 @@ import time
 
 from libpod.cgroups.hierarchy import hierarchies
 from libpod.containers.status import PAUSED, RUNNING
-from libpod.containers.times import parse_time
 from libpod.errors import FileError, LibpodError
 from libpod.host import files
+from libpod.times import parse_time
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from libpod import filters
 from libpod.errors import DecodeError, FileError, InvalidArgument
 from libpod.events import recording
 from libpod.events.event import CONTAINER, IDENTIFIER, IMAGE, POD, VOLUME, Event
 from libpod.host import jsonutil, process
-from libpod.oci.logs import timestamp
+from libpod.times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,19 +27,19 @@ JOURNAL_SECONDS = 60.0
 
 
 class Selection:
-    """Which events are wanted: those after *since* and before *until* (seconds since 1970) that *filters* let
-    through; with *follow* also those to come, until *until*.
+    """Which events are wanted: those after *since* and before *until* (seconds since 1970) that the filters
+    *wanted* let through; with *follow* also those to come, until *until*.
     """
 
     def __init__(
         self,
-        filters: Sequence[str] = (),
+        wanted: Sequence[str] = (),
         *,
         since: float | None = None,
         until: float | None = None,
         follow: bool = False,
     ) -> None:
-        self.wanted = parse_filters(filters)
+        self.wanted = filters.combined(wanted, _MAKERS, every=())
         self.since = since
         self.until = until
         self.follow = follow
@@ -65,20 +66,6 @@ class Selection:
         return (self.until is None or moment < self.until) and self.wanted(event)
 
 
-def parse_filters(texts: Sequence[str]) -> Filter:
-    """A function that tells whether an event is wanted: one filter of each key must hold. InvalidArgument."""
-    groups: dict[str, list[Filter]] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        make = _MAKERS.get(key.lower())
-        if make is None or not equals:
-            raise InvalidArgument(
-                f"--filter {text!r} is not known", hint=f"KEY=VALUE with a key of {', '.join(_MAKERS)}"
-            )
-        groups.setdefault(key.lower(), []).append(make(value))
-    return lambda event: all(any(one(event) for one in group) for group in groups.values())
-
-
 def _of(kind: str) -> Callable[[str], Filter]:
     """Events of one kind, of the object with this name or beginning of an ID."""
     return lambda value: (
@@ -95,22 +82,12 @@ def _image(value: str) -> Filter:
     return lambda event: of_itself(event) or (event.kind == CONTAINER and event.image == value)
 
 
-def _label(value: str) -> Filter:
-    name, equals, wanted = value.partition("=")
-
-    def holds(event: Event) -> bool:
-        found = (event.attributes or {}).get(name)
-        return found is not None and (not equals or found == wanted)
-
-    return holds
-
-
 _MAKERS: dict[str, Callable[[str], Filter]] = {
     "container": _of(CONTAINER),
     "event": lambda value: lambda event: event.status == value,
     "status": lambda value: lambda event: event.status == value,
     "image": _image,
-    "label": _label,
+    "label": lambda value: lambda event: filters.has_label(event.attributes, value),
     "pod": _of(POD),
     "volume": _of(VOLUME),
     "type": lambda value: lambda event: event.kind == value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from libpod.errors import InvalidArgument
+from libpod import filters
 from libpod.images import reference
 from libpod.values import NamedTuple
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Test = Callable[[ImageRecord], bool]
 
 NO_NAME = "<none>"
-_TRUE = frozenset(("1", "t", "true", "T", "TRUE", "True"))
-_FALSE = frozenset(("0", "f", "false", "F", "FALSE", "False"))
 
 
 class Row(NamedTuple):
@@ -49,16 +47,16 @@ def moment(image: ImageRecord) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def select(catalog: Catalog, filters: Sequence[str] = (), *, everything: bool = False) -> list[ImageRecord]:
-    """The images that pass all *filters*, `NAME=VALUE` each, the newest first.
+def select(catalog: Catalog, wanted: Sequence[str] = (), *, everything: bool = False) -> list[ImageRecord]:
+    """The images that pass all filters *wanted*, `NAME=VALUE` each, the newest first.
 
     Images that have no name and only serve others are left out, unless *everything* is set or a filter asks
     for them. InvalidArgument for a filter that does not exist, NoSuchImage for an image that one names.
     """
-    tests = [make_filter(catalog, text) for text in filters]
-    if not everything and not any(text.startswith("intermediate") for text in filters):
-        tests.append(lambda image: bool(image.names) or not catalog.is_intermediate(image))
-    found = [image for image in catalog.images if all(test(image) for test in tests)]
+    passes = _filter(catalog, wanted)
+    found = [image for image in catalog.images if passes(image)]
+    if not everything and not any(text.startswith("intermediate") for text in wanted):
+        found = [image for image in found if image.names or not catalog.is_intermediate(image)]
     return sorted(found, key=moment, reverse=True)
 
 
@@ -71,35 +69,37 @@ def rows(images: Sequence[ImageRecord]) -> Iterator[Row]:
 # ---------------------------------------------------------------- filters
 
 
-def make_filter(catalog: Catalog, text: str) -> Test:
-    """The test for one `NAME=VALUE`."""
-    name, equals, value = text.partition("=")
-    negated = name.endswith("!")
-    make = _FILTERS.get(name.rstrip("!"))
-    if make is None or not equals:
-        raise InvalidArgument(f"invalid image filter {text!r}", hint=f"filters: {', '.join(_FILTERS)}")
-    test = make(catalog, value)
-    return (lambda image: not test(image)) if negated else test
+def _filter(catalog: Catalog, texts: Sequence[str]) -> Test:
+    """The test that all `NAME=VALUE` and `NAME!=VALUE` make."""
+    makers = {name: _bound(make, catalog) for name, make in _FILTERS.items()}
+    makers |= {f"{name}!": _negated(make) for name, make in makers.items()}
+    return filters.combined(texts, makers, every=makers)
 
 
-def _boolean(name: str, value: str) -> bool:
-    if value in _TRUE or value in _FALSE:
-        return value in _TRUE
-    raise InvalidArgument(f"image filter {name}={value}: expected true or false")
+def _bound(make: Callable[[Catalog, str], Test], catalog: Catalog) -> Callable[[str], Test]:
+    return lambda value: make(catalog, value)
+
+
+def _negated(make: Callable[[str], Test]) -> Callable[[str], Test]:
+    def made(value: str) -> Test:
+        test = make(value)
+        return lambda image: not test(image)
+
+    return made
 
 
 def _dangling(catalog: Catalog, value: str) -> Test:
-    wanted = _boolean("dangling", value)
+    wanted = filters.truth("dangling", value)
     return lambda image: catalog.is_dangling(image) is wanted
 
 
 def _intermediate(catalog: Catalog, value: str) -> Test:
-    wanted = _boolean("intermediate", value)
+    wanted = filters.truth("intermediate", value)
     return lambda image: catalog.is_intermediate(image) is wanted
 
 
 def _used(catalog: Catalog, value: str) -> Test:
-    wanted = _boolean("containers", value)
+    wanted = filters.truth("containers", value)
     return lambda image: (image.id in catalog.users) is wanted
 
 
@@ -118,13 +118,7 @@ def _reference(_catalog: Catalog, value: str) -> Test:
 
 
 def _label(catalog: Catalog, value: str) -> Test:
-    key, equals, wanted = value.partition("=")
-
-    def has(image: ImageRecord) -> bool:
-        found = labels(catalog, image) or {}
-        return key in found and (not equals or found[key] == wanted)
-
-    return has
+    return lambda image: filters.has_label(labels(catalog, image), value)
 
 
 def _before(catalog: Catalog, value: str) -> Test:
@@ -138,27 +132,10 @@ def _since(catalog: Catalog, value: str) -> Test:
 
 
 def _until(_catalog: Catalog, value: str) -> Test:
-    limit = _point_in_time(value)
+    from libpod.times import point_in_time
+
+    limit = point_in_time(value)
     return lambda image: moment(image).timestamp() < limit
-
-
-def _point_in_time(value: str) -> float:
-    """Seconds since 1970 of a date, such a number itself, or `36h` ago."""
-    import re
-    import time
-
-    if value.isdigit():
-        return float(value)
-    spans = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value)
-    if spans and value:
-        hours, minutes, seconds = (int(span or 0) for span in spans.groups())
-        return time.time() - 3600 * hours - 60 * minutes - seconds
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except ValueError as error:
-        raise InvalidArgument(
-            f"image filter until={value}: no date and no length of time", hint="such as 2026-01-31 or 36h"
-        ) from error
 
 
 def _id(_catalog: Catalog, value: str) -> Test:
@@ -216,16 +193,3 @@ def describe(catalog: Catalog, image: ImageRecord) -> Data:
         "Created": int(when.timestamp()) if when.year > 1 else 0,
         "CreatedAt": when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-
-
-def human_size(size: int, *, digits: int = 3, gap: str = " ") -> str:
-    """Bytes in decimal units with so many digits: `2.01 MB`, as Podman's lists have them."""
-    amount, unit = float(size), 0
-    while amount >= 1000 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    if f"{amount:.{digits}g}".find("e") >= 0 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.{digits}g}{gap}{_UNITS[unit]}"
-
-
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Self
+    from typing import Literal, Self
 
-Kind = Literal["shm", "file"]
+    Kind = Literal["shm", "file"]
 
 
-@runtime_checkable
 class Lock(Protocol):
     """A lock that one thread of one process on this host holds at a time; a context manager."""
 
@@ -36,7 +35,6 @@ class Lock(Protocol):
     ) -> None: ...
 
 
-@runtime_checkable
 class NumberedLock(Lock, Protocol):
     """A lock of a manager."""
 

@@ -11,7 +11,8 @@ import os
 import re
 import time
 
-from libpod.errors import FileError, InvalidArgument
+from libpod import times
+from libpod.errors import FileError
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1
 _LINE = rb"(?s)(\S+) (stdout|stderr) ([FP]) (.*)"
-_DURATION = r"(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))"
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 class LogLine(NamedTuple):
@@ -49,38 +48,8 @@ class Selection(NamedTuple):
         """Whether the line's time is within the limits."""
         if self.since is None and self.until is None:
             return True
-        moment = timestamp(line.time)
+        moment = times.timestamp(line.time)
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
-
-
-def parse_time(text: str, now: float | None = None) -> float:
-    """A point in time as `--since` and `--until` take it, in seconds since 1970.
-
-    RFC 3339 (a zone may be missing: local time), seconds since 1970, or a duration before *now* such as
-    `10m` or `1h30m`. InvalidArgument for anything else.
-    """
-    pieces = re.findall(_DURATION, text)
-    if pieces and "".join(amount + unit for amount, unit in pieces) == text:
-        return (time.time() if now is None else now) - sum(float(a) * _UNITS[unit] for a, unit in pieces)
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return timestamp(text)
-    except ValueError as error:
-        raise InvalidArgument(
-            f"{text!r} is not a time",
-            hint="use 2026-01-31T12:00:00Z, seconds since 1970, or a duration: 1h30m",
-        ) from error
-
-
-def timestamp(text: str) -> float:
-    """Seconds since 1970 of an RFC 3339 time with up to nine digits of a fraction; else ValueError."""
-    import datetime as dt
-
-    # datetime takes at most six digits.
-    return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
 
 
 def read(

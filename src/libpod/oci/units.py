@@ -17,6 +17,7 @@ _SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _LARGEST = (1 << 63) - 1
 _LIMIT = r"(?a)([a-z]+)=(-1|\d+)(?::(-1|\d+))?"
+_DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 CPU_PERIOD = 100_000
 """Microseconds."""
 
@@ -32,6 +33,16 @@ def memory_size(text: str, option: str) -> int:
     if amount > _LARGEST:
         raise InvalidArgument(f"--{option} {text!r} is too large")
     return amount
+
+
+def human_size(size: int, *, digits: int = 3, gap: str = " ") -> str:
+    """Bytes in decimal units with so many digits: `2.01 MB`, as Podman's lists have them."""
+    amount, unit = float(size), 0
+    while amount >= 1000 and unit < len(_DECIMAL_UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    if f"{amount:.{digits}g}".find("e") >= 0 and unit < len(_DECIMAL_UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.{digits}g}{gap}{_DECIMAL_UNITS[unit]}"
 
 
 def cpu_quota(text: str) -> int:

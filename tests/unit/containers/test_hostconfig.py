@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from libpod.containers.fields import Fields
-from libpod.containers.hostconfig import decimal_size, host_config
+from libpod.containers.hostconfig import host_config
 
 
 def section(config: dict[str, Any] | None = None, spec: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -142,18 +142,3 @@ def test_log_configuration() -> None:
     log = {"logSize": 1000000, "logDriver": "json-file", "logTag": "t", "logPath": "/l"}
     expected = {"Type": "json-file", "Config": None, "Path": "/l", "Tag": "t", "Size": "1MB"}
     assert section(log)["LogConfig"] == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0B"),
-        (999, "999B"),
-        (1000, "1kB"),
-        (1048576, "1.049MB"),
-        (65536000, "65.54MB"),
-        (10**24, "1e+06EB"),
-    ],
-)
-def test_sizes_in_decimal_units(size: int, text: str) -> None:
-    assert decimal_size(size) == text

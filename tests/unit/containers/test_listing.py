@@ -8,7 +8,7 @@ import pytest
 
 from libpod.containers.items import Item
 from libpod.containers.listing import Listing
-from libpod.containers.times import parse_time
+from libpod.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -55,14 +55,14 @@ EVENTS = (
     ],
 )
 def test_filters(filters: tuple[str, ...], found: str) -> None:
-    wanted = reading.parse_filters(filters)
+    wanted = reading.Selection(filters).wanted
     assert "".join(str(number) for number, one in enumerate(EVENTS) if wanted(one)) == found
 
 
 @pytest.mark.parametrize("text", ["", "container", "colour=red", "=x"])
 def test_bad_filters(text: str) -> None:
     with pytest.raises(InvalidArgument, match="is not known"):
-        reading.parse_filters([text])
+        reading.Selection([text])
 
 
 @pytest.fixture(name="config")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from libpod.errors import FileError, InvalidArgument
+from libpod.errors import FileError
 from libpod.oci import logs
 from libpod.oci.logs import Selection
+from libpod.times import timestamp
 
 LINES = (
     "2026-01-01T00:00:01.000000001+00:00 stdout F one",
@@ -51,8 +52,8 @@ def test_tail_counts_lines_of_output(log: Path, tail: int, expected: bytes) -> N
 
 
 def test_since_and_until(log: Path) -> None:
-    start = logs.parse_time("2026-01-01T00:00:02Z")
-    end = logs.parse_time("2026-01-01T00:00:03Z")
+    start = timestamp("2026-01-01T00:00:02Z")
+    end = timestamp("2026-01-01T00:00:03Z")
     assert b"".join(texts(log, Selection(since=start, until=end))) == b"two words\nthree\n"
 
 
@@ -103,28 +104,6 @@ def test_following_sees_a_file_that_was_cut(log: Path) -> None:
 
     found = [line.text for line in logs.read(str(log), Selection(tail=0), follow=True, running=running)]
     assert found == [b"new"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1h30m", 1000000.0 - 5400),
-        ("10s", 999990.0),
-        ("500ms", 999999.5),
-        ("1700000000", 1700000000.0),
-        ("1700000000.25", 1700000000.25),
-        ("1970-01-01T00:00:10Z", 10.0),
-        ("1970-01-01T01:00:10.123456789+01:00", 10.123456),
-    ],
-)
-def test_times(text: str, expected: float) -> None:
-    assert logs.parse_time(text, now=1000000.0) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "1x", "h", "1h-2m", "2026-99-01"])
-def test_bad_times(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="is not a time"):
-        logs.parse_time(text)
 
 
 @pytest.mark.parametrize(

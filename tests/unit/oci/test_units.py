@@ -122,3 +122,34 @@ def test_a_soft_limit_of_none_follows_a_lowered_hard_limit(monkeypatch: pytest.M
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: (100, 200))
     found, _warnings = units.rlimits([units.Limit("nofile", -1, -1)])
     assert found == [{"type": "RLIMIT_NOFILE", "soft": 200, "hard": 200}]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1997895, "2 MB"),
+        (2005974, "2.01 MB"),
+        (999_600, "1 MB"),
+        (10**20, "100 EB"),
+    ],
+)
+def test_human_sizes(size: int, text: str) -> None:
+    assert units.human_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0B"),
+        (999, "999B"),
+        (1000, "1kB"),
+        (1048576, "1.049MB"),
+        (65536000, "65.54MB"),
+        (10**24, "1e+06EB"),
+    ],
+)
+def test_human_sizes_of_four_digits(size: int, text: str) -> None:
+    assert units.human_size(size, digits=4, gap="") == text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from libpod.containers.times import NEVER, ZERO_TIME, human_duration, parse_time
-from libpod.errors import DecodeError
+from libpod.errors import DecodeError, InvalidArgument
+from libpod.times import NEVER, ZERO_TIME, human_duration, parse_time, point_in_time
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -71,3 +71,27 @@ def test_what_is_no_time_is_named(text: str) -> None:
 )
 def test_ages_in_the_words_of_podman(seconds: float, words: str) -> None:
     assert human_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1h30m", 1000000.0 - 5400),
+        ("10s", 999990.0),
+        ("500ms", 999999.5),
+        ("1700000000", 1700000000.0),
+        ("1700000000.25", 1700000000.25),
+        ("1970-01-01T00:00:10Z", 10.0),
+        ("1970-01-01T01:00:10.123456789+01:00", 10.123456),
+    ],
+)
+def test_points_in_time(text: str, expected: float) -> None:
+    assert point_in_time(text, now=1000000.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "1x", "h", "1h-2m", "2026-99-01", "nan", "inf", "1e9", "\u0661h"]
+)
+def test_what_is_no_point_in_time(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="is not a time"):
+        point_in_time(text)

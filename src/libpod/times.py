@@ -1,10 +1,12 @@
-"""Times as the database keeps them (RFC 3339 with a zone, up to nine decimals) and as people read them."""
+"""Times: as the database keeps them (RFC 3339 with a zone, up to nine decimals), and for people."""
 
 from __future__ import annotations
 
+import re
+import time
 from datetime import datetime
 
-from libpod.errors import DecodeError
+from libpod.errors import DecodeError, InvalidArgument
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 """How Go writes a time that was never set, in UTC."""
@@ -12,6 +14,9 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 NEVER = -62135510400.0
 """Times up to here, the end of the first day of the year 1, were never set, whatever their zone."""
 
+_DURATION = r"(?a)(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))"
+_SECONDS = r"(?a)-?\d+(?:\.\d+)?"
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY_HOURS = 24
@@ -32,6 +37,32 @@ def parse_time(text: str, *, source: str, key: str) -> float:
     if moment is None or moment.tzinfo is None:
         raise DecodeError(f"{source}: {key}: expected a time, found {text[:60]!r}", source=source, key=key)
     return moment.timestamp()
+
+
+def timestamp(text: str) -> float:
+    """Seconds since 1970 of an RFC 3339 time, of local time where it names no zone; else ValueError."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def point_in_time(text: str, now: float | None = None) -> float:
+    """A point in time as `--since`, `--until` and the filter `until` take it, in seconds since 1970.
+
+    RFC 3339 (a zone may be missing: local time), seconds since 1970, or a duration before *now* such as
+    `10m` or `1h30m`. InvalidArgument for anything else.
+    """
+    pieces = re.findall(_DURATION, text)
+    if pieces and "".join(amount + unit for amount, unit in pieces) == text:
+        ago = sum(float(amount) * _UNITS[unit] for amount, unit in pieces)
+        return (time.time() if now is None else now) - ago
+    if re.fullmatch(_SECONDS, text):
+        return float(text)
+    try:
+        return timestamp(text)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"{text!r} is not a time",
+            hint="use 2026-01-31T12:00:00Z, seconds since 1970, or a duration: 1h30m",
+        ) from error
 
 
 def human_duration(seconds: float) -> str:
