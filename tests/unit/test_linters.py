@@ -185,7 +185,8 @@ def test_only_the_command_line_prints_or_exits() -> None:
         for node in ast.walk(ast.parse(module.read_bytes()))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in forbidden
     ]
-    assert found == []
+    # A forked child has no other way to end.
+    assert found == [("host.usernamespace", "os._exit")]
 
 
 @pytest.mark.parametrize("name", QUICK_MODULES)

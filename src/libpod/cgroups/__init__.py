@@ -82,7 +82,10 @@ class Manager(Protocol):
 
 
 def open_manager(name: str, *, uid: int = 0) -> Manager:
-    """The manager *name* of MANAGERS; for "systemd" the one of user *uid*. InvalidArgument for any other."""
+    """The manager *name* of MANAGERS; for "systemd" the one of user *uid*. InvalidArgument for any other.
+
+    What a user without privileges can have of it is in `cgroups.user`.
+    """
     if name == "cgroupfs":
         from libpod.cgroups.cgroupfs import CgroupfsManager
 

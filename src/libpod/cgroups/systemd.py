@@ -54,6 +54,7 @@ class SystemdManager:
     def __init__(self, *, uid: int = 0) -> None:
         """A manager of units of the system, or of user *uid*."""
         self._user = uid != 0
+        self._top = f"/user.slice/user-{uid}.slice/user@{uid}.service" if self._user else ""
         self.default_parent = DEFAULT_USER_PARENT if self._user else DEFAULT_PARENT
 
     def check_parent(self, parent: str) -> None:
@@ -72,7 +73,7 @@ class SystemdManager:
 
     def pod_group(self, parent: str, pod_id: str) -> str:
         """Below its parent, and that below the slices that its name tells."""
-        return slice_path(self._pod_unit(parent or self.default_parent, pod_id))
+        return self._top + slice_path(self._pod_unit(parent or self.default_parent, pod_id))
 
     def _pod_unit(self, parent: str, pod_id: str) -> str:
         self.check_parent(parent)
@@ -103,7 +104,7 @@ class SystemdManager:
         """The scope below its slice, and that below the slices that its name tells."""
         parent = parent or self.default_parent
         self.check_parent(parent)
-        return f"{slice_path(parent.rpartition('/')[2])}/libpod-{container_id}.scope"
+        return f"{self._top}{slice_path(parent.rpartition('/')[2])}/libpod-{container_id}.scope"
 
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move it to a scope of its own, and wait until it is there."""
@@ -122,7 +123,7 @@ class SystemdManager:
             if not systemd.start(unit, f"libpod conmon of {container_id}", properties):
                 # The conmon of an exec session, beside that of the container.
                 systemd.attach(unit, pid)
-        return f"{slice_path(parent)}/{unit}"
+        return f"{self._top}{slice_path(parent)}/{unit}"
 
     def remove_container(self, parent: str, container_id: str) -> None:  # noqa: ARG002 - the protocol's
         """Stop the container's scope and forget that its conmon's has failed, if they are there.

@@ -74,6 +74,9 @@ def _refresh(options: Namespace, settings: Settings) -> int:
     from libpod.cli.progress import Progress
     from libpod.errors import RefreshRefused
 
+    if not options.dry_run:
+        # What is removed may belong to any user of the containers.
+        stores.enter_to_refresh(settings)
     with Progress() as progress:
         found = stores.make_runtime(settings, progress).refresh(dry_run=options.dry_run)
     if options.format:

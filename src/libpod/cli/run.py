@@ -56,6 +56,10 @@ def _run(runtime: Runtime, container: Container, options: Namespace, what: Wante
     if options.detach:
         container.start()
         output.data(container.id)
+        if runtime.config.rootless:
+            from libpod.containers import rootless
+
+            rootless.tell_of_linger(runtime.config, output.warning)
         return codes.DONE
     if options.log_driver == "passthrough":
         return _unattached(container, options)

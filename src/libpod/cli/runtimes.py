@@ -23,7 +23,9 @@ def open_runtime(options: Namespace) -> Runtime:
     from libpod.config.runtime import RuntimeConfig
     from libpod.runtime import Runtime
 
-    config = RuntimeConfig.from_settings(stores.collect(options))
+    settings = stores.collect(options)
+    stores.enter_namespace(settings, quiet=not global_options.wants_warnings(options))
+    config = RuntimeConfig.from_settings(settings)
     warn = output.warning if global_options.wants_warnings(options) else _silent
     file = global_options.config_file(options)
     runtime = Runtime(

@@ -9,7 +9,7 @@ from libpod.boot import marker
 from libpod.cli import options as global_options
 from libpod.cli import output
 from libpod.config import sources
-from libpod.errors import DatabaseError, DatabaseLocked, DecodeError, FileError, RefreshRefused
+from libpod.errors import DatabaseError, DatabaseLocked, DecodeError, FileError, NotSupported, RefreshRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,32 @@ def finished(settings: Settings) -> BootRecord | None:
     paths = [marker.record_path(path) for _kind, path in settings.database_candidates()]
     tmp_dir = settings.values["tmp_dir"] if settings.user_set("tmp_dir") else None
     return marker.finished(paths, tmp_dir, on_wait=output.message)
+
+
+def enter_namespace(settings: Settings, *, keep: bool = True, quiet: bool = False) -> None:
+    """For a user without privileges, go on as root of their user namespace; see `containers.rootless`.
+
+    *quiet* leaves out what is said of users without subordinate IDs.
+    """
+    if settings.account.owner == 0:
+        return
+    from libpod.containers import rootless
+
+    record = finished(settings)
+    tmp_dir = settings.values["tmp_dir"] if record is None else record.tmp_dir
+    rootless.enter(settings, tmp_dir, keep=keep, warn=_silent if quiet else output.warning)
+
+
+def enter_to_refresh(settings: Settings) -> None:
+    """As `enter_namespace`, for as long as the refresh takes; it can do most of its work without, too."""
+    try:
+        enter_namespace(settings, keep=False, quiet=True)
+    except NotSupported as error:
+        output.warning(f"the refresh goes on without a user namespace: {error.message}")
+
+
+def _silent(_text: str) -> None:
+    return
 
 
 def make_runtime(settings: Settings, progress: Progress) -> Runtime:
@@ -103,6 +129,7 @@ def _refreshed(settings: Settings) -> tuple[State, str]:
     from libpod.boot import decide, survey
     from libpod.cli.progress import Progress
 
+    enter_to_refresh(settings)
     with Progress() as progress:
         runtime = make_runtime(settings, progress)
         report = runtime.refresh()

@@ -325,6 +325,10 @@ class Container:
         """Freeze all its processes. It must be running."""
         with self._locked():
             self._require(RUNNING, verb="pause")
+            if self._engine.config.rootless:
+                from libpod.containers import userlimits
+
+                userlimits.require_group(self._engine, self.record)
             self._engine.runtime.pause(self.id)
             self.record.status = PAUSED
             self._engine.state.save_container(self.record)

@@ -8,7 +8,7 @@ import os
 import time
 
 from libpod import failpoints
-from libpod.containers import idmaps, joining, names, notify, volumerequests
+from libpod.containers import idmaps, joining, names, notify, userlimits, volumerequests
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupported, PodExists
 from libpod.host import files, jsonutil
@@ -114,7 +114,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         options = membership.join(engine, options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
-    options = options._replace(spec=idmaps.resolve(engine, options.spec))
+    options = options._replace(spec=userlimits.of_user(engine, idmaps.resolve(engine, options.spec)))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
     name = free_name(engine, options.name, "container")

@@ -74,7 +74,9 @@ class Engine:
         """The OCI runtime."""
         from libpod.oci.runc import Runc
 
-        return Runc(self.config.find_runtime(), systemd_cgroup=self.config.cgroup_manager == "systemd")
+        # A user's manager may be another one than the configured.
+        manager = self.cgroups.name if self.config.rootless else self.config.cgroup_manager
+        return Runc(self.config.find_runtime(), systemd_cgroup=manager == "systemd")
 
     @functools.cached_property
     def conmon(self) -> Conmon:
@@ -101,6 +103,10 @@ class Engine:
         """The cgroup manager."""
         from libpod import cgroups
 
+        if self.config.rootless:
+            from libpod.cgroups import user
+
+            return user.open_manager(self.config.cgroup_manager, self.config.uid)
         return cgroups.open_manager(self.config.cgroup_manager)
 
     @functools.cached_property

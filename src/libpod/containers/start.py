@@ -299,10 +299,12 @@ def _facts(
 ) -> finalize.StartFacts:
     source, config = record.describe(), record.config
     parent = jsonutil.get_str(config, "cgroupParent", "", source=source)
+    group = engine.cgroups.container_path(parent, record.id)
     return finalize.StartFacts(
         container_id=record.id,
         root=root,
-        cgroup_path=engine.cgroups.container_path(parent, record.id),
+        cgroup_path=group,
+        can_limit=bool(group) or not engine.config.rootless,
         created=record.created,
         stop_signal=jsonutil.get_int(config, "stopSignal", 15, source=source),
         user=jsonutil.get_str(config, "user", "", source=source),

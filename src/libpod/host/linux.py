@@ -45,6 +45,7 @@ _RESOLVE_IN_ROOT: Final = 0x10
 
 # clone(2), clone3(2).
 CLONE_FS: Final = 0x200
+CLONE_NEWNS: Final = 0x20000
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
 _SYS_CLONE3: Final = 435

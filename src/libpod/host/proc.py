@@ -144,6 +144,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def in_user_namespace() -> bool:
+    """Whether we are in a user namespace other than the host's (user_namespaces(7)): what we may is less."""
+    first = files.read_bytes(f"{PROCESS_DIRECTORY}/self/uid_map").split()
+    return first != [b"0", b"0", b"4294967295"]
+
+
 def _children(pid: int) -> list[int]:
     directory = f"{PROCESS_DIRECTORY}/{pid}/task"
     try:

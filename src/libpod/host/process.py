@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What a program needs to find the user's things; everything else of our environment stays with us.
-KEPT_VARIABLES: Final = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TMPDIR")
+KEPT_VARIABLES: Final = (
+    "PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TMPDIR",
+    # Inside a user's namespace they say whose it is; see `host.usernamespace`.
+    "_CONTAINERS_USERNS_CONFIGURED", "_CONTAINERS_ROOTLESS_UID", "_CONTAINERS_ROOTLESS_GID",
+)  # fmt: skip
 MAXIMUM_OUTPUT: Final = 256 * 1024 * 1024
 """Bytes of output after which a program is taken for one that has gone mad."""
 

@@ -56,6 +56,26 @@ def all_devices() -> list[Device]:
     return [_device(path, path) for path in _below("/dev")]
 
 
+def bound(texts: Sequence[str], *, everything: bool = False) -> list[Device]:
+    """The same as mounts, for users, who may make no devices; with *everything* all of the host instead.
+
+    What they may do with them is up to the host's file permissions.
+    """
+    if everything:
+        found = [(path, path) for path in _below("/dev")]
+    else:
+        listed = [_split(text)[:2] for text in texts]
+        found = [
+            (path, target + path[len(source) :])
+            for source, target in listed
+            for path in (_below(source) if os.path.isdir(source) else (source,))
+        ]
+    options = ["bind", "rprivate", "nosuid", "noexec"]
+    return [
+        {"destination": target, "type": "bind", "source": path, "options": options} for path, target in found
+    ]
+
+
 def _split(text: str) -> tuple[str, str, str]:
     parts = text.split(":")
     source, target, access = parts[0], parts[0], "rwm"

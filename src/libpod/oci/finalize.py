@@ -41,6 +41,8 @@ class StartFacts(NamedTuple):
     created: str
     """RFC 3339."""
     stop_signal: int
+    can_limit: bool = True
+    """Whether there is a control group that limits can be set for."""
     user: str = ""
     groups: Sequence[str] = ()
     umask: str = ""
@@ -86,6 +88,8 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
         del linux["rootfsPropagation"]
     if facts.cgroup_path:
         linux["cgroupsPath"] = facts.cgroup_path
+    if not facts.can_limit:
+        linux.pop("resources", None)
     linux["namespaces"] = _namespaces(linux, facts)
     return spec
 

@@ -46,6 +46,15 @@ class Resources(NamedTuple):
     oom_score_adj: int | None = None
 
 
+class User(NamedTuple):
+    """What a user without privileges has, in whose namespace the container is made."""
+
+    controllers: frozenset[str] = frozenset()
+    """The controllers with which containers can be limited."""
+    gid_map: Sequence[tuple[int, int, int]] = ()
+    """The group IDs of the namespace."""
+
+
 class SpecOptions(NamedTuple):
     """A container as it was asked for. What is empty comes from the image, or has Podman's default."""
 
@@ -91,3 +100,10 @@ class SpecOptions(NamedTuple):
     uid_map: Sequence[tuple[int, int, int]] = ()
     """Triples of ID in the container, ID on the host, and how many."""
     gid_map: Sequence[tuple[int, int, int]] = ()
+    owner: User | None = None
+    """None for root."""
+
+    @property
+    def in_user_namespace(self) -> bool:
+        """Whether the container is made with the rights of a user namespace only."""
+        return self.owner is not None or self.namespaces.user != HOST

@@ -56,6 +56,8 @@ def generate(options: SpecOptions, image: Mapping[str, object]) -> tuple[Object,
     limits, warnings = units.rlimits(options.limits, DEFAULT_LIMITS)
     granted = granted_capabilities(options)
     device_list, device_rules = devices.parse(options.devices)
+    if options.owner is not None:
+        device_list = []
     spec: Object = {
         "ociVersion": OCI_VERSION,
         "process": _process(options, image, granted, limits),
@@ -162,6 +164,8 @@ def _capability_sets(options: SpecOptions, image: Mapping[str, object], granted:
 def _mounts(options: SpecOptions) -> list[Object]:
     """Those asked for first, then the defaults that they do not replace."""
     result = list(options.volumes.mounts.values())
+    if options.owner is not None:
+        result += devices.bound(options.devices, everything=options.privileged)
     asked = set(options.volumes.destinations())
     result += [mount for mount in _default_mounts(options) if mount["destination"] not in asked]
     if options.read_only:
@@ -175,21 +179,21 @@ def _default_mounts(options: SpecOptions) -> list[Object]:
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
         _mount("/dev/pts", "devpts", "devpts", *_terminal_options(options)),
     ]
-    if options.namespaces.ipc == HOST and options.namespaces.user != HOST:
+    if options.namespaces.ipc == HOST and options.in_user_namespace:
         # In a user namespace nobody may mount the queues of the host; one without systemd has them nowhere.
         if os.path.isdir("/dev/mqueue"):
             mounts.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev"))
     else:
         mounts.append(_mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"))
     mounts += _sys_mounts(options)
-    if options.namespaces.pid == HOST and options.namespaces.user != HOST:
+    if options.namespaces.pid == HOST and options.in_user_namespace:
         mounts[0] = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev", "rw", "rprivate")
     return mounts
 
 
 def _terminal_options(options: SpecOptions) -> list[str]:
     """Terminals belong to group 5, tty, everywhere; the kernel refuses a group that is not mapped."""
-    gids = options.gid_map or options.uid_map
+    gids = options.gid_map or options.uid_map or (options.owner.gid_map if options.owner else ())
     if gids and not any(inside <= _TTY_GROUP < inside + size for inside, _host, size in gids):
         return ["rprivate", *_PTS_OPTIONS]
     return [*_PTS_OPTIONS, f"gid={_TTY_GROUP}"]
@@ -197,7 +201,7 @@ def _terminal_options(options: SpecOptions) -> list[str]:
 
 def _sys_mounts(options: SpecOptions) -> list[Object]:
     access = "rw" if options.privileged else "ro"
-    if options.namespaces.user != HOST and options.namespaces.network == HOST:
+    if options.in_user_namespace and options.namespaces.network == HOST:
         # sysfs belongs to the network namespace's user namespace, so it cannot be mounted: bound instead.
         return [_mount("/sys", "bind", "/sys", "rprivate", "nosuid", "noexec", "nodev", "ro", "rbind")]
     private = ("rprivate",) if options.privileged else ()
@@ -244,12 +248,12 @@ def _linux(
     sysctls = _sysctls(options)
     if sysctls:
         linux["sysctl"] = sysctls
-    if options.uid_map and not options.privileged:
+    if options.owner is not None or (options.uid_map and not options.privileged):
         # The OCI runtime ignores them there: a user namespace may not make devices at all.
         rules = None
-    linux["resources"] = _resources(options.resources, rules, privileged=options.privileged)
+    linux["resources"] = _resources(options, rules)
     linux["namespaces"] = _namespaces(options)
-    if options.privileged:
+    if options.privileged and options.owner is None:
         linux["devices"] = devices.all_devices()
     elif device_list:
         linux["devices"] = device_list
@@ -295,10 +299,11 @@ def _sysctl_namespace(name: str) -> str:
     return next((kind for prefix, kind in _SYSCTL_NAMESPACES.items() if name.startswith(prefix)), "")
 
 
-def _resources(resources: Resources, rules: list[Object] | None, *, privileged: bool) -> Object:
+def _resources(options: SpecOptions, rules: list[Object] | None) -> Object:
+    resources = options.resources
     result: Object = {}
     if rules is not None:
-        result["devices"] = [{"allow": privileged, "access": "rwm"}, *rules]
+        result["devices"] = [{"allow": options.privileged, "access": "rwm"}, *rules]
     memory = {
         "limit": resources.memory,
         "reservation": resources.memory_reservation,
@@ -315,7 +320,8 @@ def _resources(resources: Resources, rules: list[Object] | None, *, privileged: 
         given = {key: value for key, value in values.items() if value is not None}
         if given:
             result[name] = given
-    pids = DEFAULT_PIDS_LIMIT if resources.pids_limit is None else resources.pids_limit
+    default = DEFAULT_PIDS_LIMIT if options.owner is None or "pids" in options.owner.controllers else 0
+    pids = default if resources.pids_limit is None else resources.pids_limit
     if pids > 0:
         result["pids"] = {"limit": pids}
     return result

@@ -123,9 +123,14 @@ def _unsigned(value: int) -> int:
 
 
 def may_raise_limits() -> bool:
-    """Whether we have CAP_SYS_RESOURCE (bit 24 of CapEff in /proc/self/status)."""
-    from libpod.host import files
+    """Whether we have CAP_SYS_RESOURCE (bit 24 of CapEff in /proc/self/status) of the host.
 
+    In a user namespace it does not count.
+    """
+    from libpod.host import files, proc
+
+    if proc.in_user_namespace():
+        return False
     for line in files.read_text("/proc/self/status").splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> 24 & 1)

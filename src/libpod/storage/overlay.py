@@ -26,7 +26,7 @@ import os
 import stat
 
 from libpod.errors import FileError, NotSupported
-from libpod.host import files, linux, mounts
+from libpod.host import files, linux, mounts, proc
 from libpod.storage.idmaps import NO_MAPS
 
 TYPE_CHECKING = False
@@ -224,6 +224,9 @@ class OverlayDriver:
         target = self.mount_point(layer_id)
         files.make_directory(target, DIRECTORY_MODE)
         wanted = [option for option in (tuple(options) or self.options.mount_options) if option != "ro"]
+        if not self.options.mount_program and proc.in_user_namespace():
+            # A user may not set the attributes of trusted.*, in which overlay keeps its notes otherwise.
+            wanted.append("userxattr")
         if volatile and not read_only:
             wanted.append("volatile")
             self._forget_volatile(layer_id)

@@ -9,6 +9,7 @@ import pytest
 
 from libpod import state
 from libpod.cli.main import main
+from libpod.containers import rootless
 from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Place:
     def open(self) -> State:
         """The database, for writing."""
         return state.open(state.BOLTDB, str(self.database))
+
+
+@pytest.fixture(autouse=True)
+def _no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process stays where it is: there is no way back out of a user namespace."""
+    monkeypatch.setattr(rootless, "enter", lambda *_arguments, **_keywords: None)
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""What a user without privileges can ask of a new container, and what has to be refused."""
+
+from __future__ import annotations
+
+from libpod.errors import NotSupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.containers.engine import Engine
+    from libpod.oci.options import Resources, SpecOptions
+    from libpod.state.records import ContainerRecord
+
+# Which controller each limit needs.
+_CONTROLLERS = {
+    "memory": "memory",
+    "memory_reservation": "memory",
+    "memory_swap": "memory",
+    "cpu_shares": "cpu",
+    "cpu_quota": "cpu",
+    "cpuset_cpus": "cpuset",
+    "cpuset_mems": "cpuset",
+    "pids_limit": "pids",
+}
+_OOM_FILE = "/proc/self/oom_score_adj"
+
+
+def of_user(engine: Engine, options: SpecOptions) -> SpecOptions:
+    """*options* with what the user has who makes the container; as they are for root.
+
+    Raises NotSupported for a limit that was asked for and that no control group of the user's can keep.
+    """
+    if not engine.config.rootless:
+        return options
+    from libpod.cgroups import user
+    from libpod.host import usernamespace
+    from libpod.oci.options import User
+
+    uid = engine.config.uid
+    controllers = user.controllers(engine.cgroups, uid)
+    _refuse(options.resources, controllers, uid)
+    resources = options.resources._replace(oom_score_adj=_oom_score(engine, options.resources))
+    owner = User(controllers, tuple(usernamespace.mapped("gid")))
+    return options._replace(owner=owner, resources=resources)
+
+
+def _refuse(resources: Resources, controllers: frozenset[str], uid: int) -> None:
+    from libpod.cgroups import user
+
+    for name, controller in _CONTROLLERS.items():
+        value = getattr(resources, name)
+        unlimited = name == "pids_limit" and value is not None and value <= 0
+        if not value or unlimited or controller in controllers:
+            continue
+        flag = "cpus" if name == "cpu_quota" else name.replace("_", "-")
+        if controllers:
+            hint = (
+                f"let systemd delegate {controller}: `systemctl edit user@{uid}.service` with [Service] "
+                f"Delegate=cpu cpuset io memory pids"
+            )
+        else:
+            hint = user.HINT
+        raise NotSupported(
+            f"--{flag} cannot be kept: user {uid} has no control group for {controller}", hint=hint
+        )
+
+
+def require_group(engine: Engine, record: ContainerRecord) -> None:
+    """Raise NotSupported for a container without a control group: it cannot be frozen."""
+    from libpod.cgroups import user
+    from libpod.host import jsonutil
+
+    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
+    if not engine.cgroups.container_path(parent, record.id):
+        raise NotSupported(
+            f"container {record.name} has no control group, without which it cannot be paused", hint=user.HINT
+        )
+
+
+def _oom_score(engine: Engine, resources: Resources) -> int | None:
+    """Only root may make a process less likely to be killed than its parent is."""
+    from libpod.host import files
+
+    wanted = resources.oom_score_adj
+    if wanted is None:
+        return None
+    ours = int(files.read_text(_OOM_FILE))
+    if wanted < ours:
+        engine.warn(f"--oom-score-adj {wanted} becomes {ours}: only root may go below that")
+    return max(wanted, ours)
