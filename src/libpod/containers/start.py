@@ -104,6 +104,7 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     _write_specification(record, paths, specification)
     cleanup.forget_strays(engine, record)
     cleanup.remove_leftovers(engine, record)
+    _forget_sessions(engine, record)
     failpoints.reach("container.create")
     process = _process(engine, record)._replace(held_descriptors=ports.descriptors)
     place = place_conmon(engine, record)
@@ -118,6 +119,15 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
         record.state.pop(key, None)
     engine.state.save_container(record)
     engine.event(record, "init")
+
+
+def _forget_sessions(engine: Engine, record: ContainerRecord) -> None:
+    """Exec sessions of an earlier run whose conmon did not live to see their end."""
+    if record.state.get("newExecSessions"):
+        from libpod.containers import execute
+
+        for identifier in execute.session_ids(record):
+            execute.remove_session(engine, record, identifier)
 
 
 def _load_what_follows() -> None:
