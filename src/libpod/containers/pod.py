@@ -90,6 +90,7 @@ class Pod:
                 with failures.of(container, failed):
                     _require_started(container, containers, failed)
                     container.start_alone()
+        self._event("start")
         failures.raise_any()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -101,7 +102,12 @@ class Pod:
         with self._engine.locked_pod(self.record):
             failures = _Failures(self, "stopped")
             self._stop(failures, timeout)
+        self._event("stop")
         failures.raise_any()
+
+    def _event(self, status: str) -> None:
+        """Record what was done with the pod, with all of its containers or not."""
+        self._engine.events.record("pod", status, id=self.id, name=self.name)
 
     def _stop(self, failures: _Failures, timeout: float | None) -> None:
         containers = {container.id: container for container in self._members(failures)}
@@ -128,14 +134,17 @@ class Pod:
                     raise
 
         self._for_each(send, "sent a signal", "running", "paused", "stopping")
+        self._event("kill")
 
     def pause(self) -> None:
         """Freeze all its running containers. InvalidState if none runs."""
         self._for_each(Container.pause, "paused", "running")
+        self._event("pause")
 
     def unpause(self) -> None:
         """Let its paused containers go on. InvalidState if none is paused."""
         self._for_each(Container.unpause, "unpaused", "paused")
+        self._event("unpause")
 
     def restart(self, timeout: float | None = None) -> None:
         """Stop what runs, then start all."""
@@ -174,6 +183,7 @@ class Pod:
             if self.record.uses_cgroup:
                 self._engine.cgroups.remove_pod(self.record.cgroup_parent, self.id)
             self._engine.state.remove_pod(self.record)
+        self._event("remove")
         number = self.record.lock_id
         if number is not None:
             self._engine.free_lock(number)

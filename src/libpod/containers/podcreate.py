@@ -98,6 +98,7 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
             record.infra_id = infra.id
             engine.state.save_pod(record)
         undo.pop_all()
+    engine.events.record("pod", "create", id=record.id, name=record.name)
     return record
 
 

@@ -34,6 +34,29 @@ def statuses(room: Room, *options: str) -> list[str]:
     return [event["Status"] for event in events(room, *options)]
 
 
+def test_the_life_of_a_pod(recording: Room) -> None:
+    room = recording
+    room.libpod(
+        "pod", "create", "--name", "p", "--infra=false", "--share", "none", "--cgroup-parent", room.parent
+    )
+    room.libpod("create", "--pod", "p", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    for verb in ("start", "pause", "unpause", "restart", "kill", "rm"):
+        room.libpod("pod", verb, "p", *(("-s", "USR1") if verb == "kill" else ()))
+        if verb == "kill":
+            room.libpod("pod", "stop", "-t", "0", "p")
+    assert [(event["Status"], event["Name"]) for event in events(room, "--filter", "type=pod")] == [
+        (status, "p")
+        for status in ("create", "start", "pause", "unpause", "stop", "start", "kill", "stop", "remove")
+    ]
+
+
+def test_images(recording: Room) -> None:
+    room = recording
+    room.libpod("tag", IMAGE, "other:latest")
+    room.libpod("untag", "other:latest")
+    assert statuses(room, "--filter", "type=image") == ["tag", "untag"]
+
+
 def test_the_life_of_a_container(recording: Room) -> None:
     room = recording
     room.sleep("c", "--label", "a=b", "-v", "v:/v")
