@@ -32,7 +32,7 @@ def configure(parser: Parser) -> None:
         verbs[name].add_argument(
             "file", metavar="FILE", nargs="?", help="the database (default: the one of this store)"
         )
-        verbs[name].add_format()
+        verbs[name].add_format(templates=False)
         verbs[name].runs(run)
 
 

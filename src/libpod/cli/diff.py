@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="a container or an image")
-    parser.add_format()
+    parser.add_format(templates=False)
     parser.runs(run)
 
 

@@ -9,8 +9,10 @@ from libpod.cli import codes, output
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from libpod.cli.parser import Parser
+    from libpod.events.event import Event
 
 
 def configure(parser: Parser) -> None:
@@ -35,7 +37,6 @@ def run(options: Namespace) -> int:
     """Print events, a line each: those that were recorded, and those that come."""
     from libpod.cli import stores
     from libpod.events import reading
-    from libpod.host import jsonutil
     from libpod.times import point_in_time
 
     selection = reading.Selection(
@@ -44,15 +45,42 @@ def run(options: Namespace) -> int:
         until=point_in_time(options.until) if options.until else None,
         follow=options.stream == "true",
     )
+    line_of = _line_maker(options.format, shorten=options.no_trunc == "false")
     config = stores.load_config(options)
     for event in reading.read(config, selection, output.warning):
-        if options.format:
-            line = jsonutil.dumps(event.as_object()).decode()
-        else:
-            line = output.printable(event.text(shorten=options.no_trunc == "false"))
         try:
-            os.write(1, line.encode("utf-8", "backslashreplace") + b"\n")
+            os.write(1, line_of(event).encode("utf-8", "backslashreplace") + b"\n")
         except BrokenPipeError:
             # The reader has seen enough.
             break
     return codes.DONE
+
+
+def _line_maker(form: str | None, *, shorten: bool) -> Callable[[Event], str]:
+    """What makes a line of an event."""
+    if form is None:
+        return lambda event: output.printable(event.text(shorten=shorten))
+    if form == "json":
+        from libpod.host import jsonutil
+
+        return lambda event: jsonutil.dumps(event.as_object()).decode()
+    from libpod.cli.templates import Template
+
+    template = Template(form)
+    return lambda event: output.printable(template.render(_fields(event)), keep="\t\n")
+
+
+def _fields(event: Event) -> dict[str, object]:
+    """Podman's fields for templates."""
+    return {
+        "ID": event.id,
+        "Name": event.name,
+        "Type": event.kind,
+        "Status": event.status,
+        "Time": event.time,
+        "Image": event.image,
+        "Network": event.network,
+        "HealthStatus": event.health,
+        "ContainerExitCode": event.exit_code,
+        "Attributes": dict(event.attributes or {}),
+    }

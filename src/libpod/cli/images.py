@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from libpod.images.reports import Node, Step
 
 HEADER: Final = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE")
+HEADERS: Final = {"ID": "IMAGE ID", "Id": "IMAGE ID", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT"}
+"""The columns of templates by Podman's fields, where they are not the fields' names."""
+HISTORY_FIELDS: Final = ("ID", "Created", "CreatedBy", "Size", "Comment")
 HISTORY_HEADER: Final = ("ID", "CREATED", "CREATED BY", "SIZE", "COMMENT")
 SHORT_ID: Final = 12
 _LONGEST_STEP: Final = 42
@@ -87,7 +90,14 @@ def _list(options: Namespace) -> int:
     found = listing.select(catalog, filters, everything=options.all)
     rows = _sorted(catalog, list(listing.rows(found)), options.sort)
     if options.format:
-        output.as_json([listing.describe(catalog, row.image) for row in rows])
+        described = [listing.describe(catalog, row.image) for row in rows]
+        output.formatted(
+            options.format,
+            described,
+            lambda: [_fields(catalog, row, data) for row, data in zip(rows, described, strict=True)],
+            HEADERS,
+            heading=not options.noheading,
+        )
     elif options.quiet:
         identifiers = dict.fromkeys(_id(row.image.id, whole=options.no_trunc) for row in rows)
         if identifiers:
@@ -130,6 +140,24 @@ def _cells(catalog: Catalog, row: Row, options: Namespace) -> list[str]:
     return [*cells, _ago(listing.moment(row.image).timestamp()), size]
 
 
+def _fields(catalog: Catalog, row: Row, described: dict[str, object]) -> dict[str, object]:
+    """What a template may use: what JSON has, and Podman's fields for templates."""
+    from libpod.images import listing
+    from libpod.oci.units import human_size
+
+    ago = _ago(listing.moment(row.image).timestamp())
+    return {
+        **described,
+        "ID": row.image.id[:SHORT_ID],
+        "Repository": row.repository,
+        "Tag": row.tag,
+        "Created": ago,
+        "CreatedSince": ago,
+        "CreatedTime": described["CreatedAt"],
+        "Size": human_size(catalog.size(row.image)),
+    }
+
+
 def _ago(moment: float) -> str:
     from libpod import times
 
@@ -164,7 +192,12 @@ def _one(parser: Parser) -> None:
 def _history(options: Namespace) -> int:
     steps = opened(options).history(options.image)
     if options.format:
-        output.as_json([_step_as_json(step) for step in steps])
+        output.formatted(
+            options.format,
+            [_step_as_json(step) for step in steps],
+            lambda: [dict(zip(HISTORY_FIELDS, _step_cells(step, options), strict=True)) for step in steps],
+            dict(zip(HISTORY_FIELDS, HISTORY_HEADER, strict=True)),
+        )
     elif options.quiet:
         output.data("\n".join(step.id if options.no_trunc else step.id[:SHORT_ID] for step in steps))
     else:
@@ -203,7 +236,7 @@ def _step_cells(step: Step, options: Namespace) -> list[str]:
 def configure_inspect(parser: Parser) -> None:
     """Add the arguments of `image inspect`."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a name or an ID")
-    parser.add_format()
+    parser.add_format("-f")
     parser.runs(_inspect)
 
 
@@ -217,7 +250,7 @@ def _inspect(options: Namespace) -> int:
             described.append(images.inspect(name))
         except LibpodError as error:
             failure = failure or error
-    output.as_json(described)
+    output.formatted(options.format or "json", described, lambda: described)
     if failure is not None:
         raise failure
     return codes.DONE

@@ -16,7 +16,7 @@ _INDENT = "  "
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_format()
+    parser.add_format("-f")
     parser.runs(run)
 
 
@@ -27,7 +27,8 @@ def run(options: Namespace) -> int:
 
     found = info.sections(stores.load_config(options))
     if options.format:
-        output.as_json(found)
+        by_type = {str(section["type"]): section["data"] for section in found}
+        output.formatted(options.format, found, lambda: [by_type])
     else:
         output.data("\n".join(line for section in found for line in text(section)))
     return codes.DONE

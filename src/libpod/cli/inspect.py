@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("-t", "--type", choices=TYPES, default="all", help="look only among these (all)")
     parser.add_argument("-s", "--size", action="store_true", help="count the sizes of containers, too")
-    parser.add_format("-f", template=True)
+    parser.add_format("-f")
     parser.runs(run)
 
 
@@ -60,22 +60,10 @@ def run(options: Namespace) -> int:
             failure = failure or error
     if options.size:
         _count_sizes(options, described)
-    show(described, options.format)
+    output.formatted(options.format or "json", described, lambda: described)
     if failure is not None:
         raise failure
     return codes.DONE
-
-
-def show(described: Sequence[Mapping[str, object]], form: str | None) -> None:
-    """Print objects: as a list in JSON, or each as the template *form* says."""
-    if form in (None, "json"):
-        output.as_json(described)
-        return
-    from libpod.cli import templates
-
-    shown = templates.listed(form, described, {})
-    if described:
-        output.data(shown)
 
 
 def _count_sizes(options: Namespace, described: Sequence[dict[str, object]]) -> None:

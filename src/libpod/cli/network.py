@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from libpod.network.conflist import Networks
 
 HEADER: Final = ("NETWORK ID", "NAME", "DRIVER")
+HEADERS: Final = {"ID": "NETWORK ID"}
 
 
 def configure(parser: Parser) -> None:
@@ -30,7 +31,7 @@ def configure(parser: Parser) -> None:
     inspected.add_argument(
         "names", metavar="NETWORK", nargs="+", help="a name, or the unique beginning of an ID"
     )
-    inspected.add_format()
+    inspected.add_format("-f")
     inspected.runs(run_inspect)
 
 
@@ -56,7 +57,8 @@ def run_ls(options: Namespace) -> int:
 
     found = _networks(options).all()
     if options.format:
-        output.as_json([describe.describe(network) for network in found])
+        described = [describe.describe(network) for network in found]
+        output.formatted(options.format, described, lambda: described, HEADERS)
     elif options.quiet:
         output.data("\n".join(network.name for network in found))
     else:
@@ -81,7 +83,7 @@ def run_inspect(options: Namespace) -> int:
             described.append(describe.describe(networks.find(name)))
         except NoSuchNetwork as error:
             failure = failure or error
-    output.as_json(described)
+    output.formatted(options.format or "json", described, lambda: described)
     if failure is not None:
         raise failure
     return codes.DONE

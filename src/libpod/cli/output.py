@@ -12,7 +12,7 @@ from libpod.errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Final, TextIO
 
     from libpod.errors import LibpodError
@@ -62,6 +62,25 @@ def as_json(value: object) -> None:
     import json
 
     data(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def formatted(
+    form: str,
+    value: object,
+    rows: Callable[[], Sequence[Mapping[str, object]]],
+    headers: Mapping[str, str] | None = None,
+    *,
+    heading: bool = True,
+) -> None:
+    """Print what `--format` asks for: *value* as JSON, or *rows* by a template (`libpod.cli.templates`)."""
+    if form == "json":
+        as_json(value)
+        return
+    from libpod.cli import templates
+
+    shown = templates.listed(form, rows(), headers or {}, heading=heading)
+    if shown:
+        data(shown)
 
 
 def _write(stream: TextIO | None, text: str) -> None:

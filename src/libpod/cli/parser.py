@@ -84,10 +84,10 @@ class Parser(argparse.ArgumentParser):
             help="give signals that we get to the container (true)",
         )
 
-    def add_format(self, *short: str, template: bool = False) -> None:
-        """Add `--format json`; with *template* templates as well (`libpod.cli.templates`)."""
+    def add_format(self, *short: str, templates: bool = True) -> None:
+        """Add `--format json`, and *templates* as well (`libpod.cli.templates`)."""
         flags = (*short, "--format")
-        if template:
+        if templates:
             self.add_argument(
                 *flags, metavar="json|TEMPLATE", type=_form, help="print JSON, or what a template says"
             )

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 HEADER: Final = ("POD ID", "NAME", "STATUS", "CREATED", "INFRA ID", "# OF CONTAINERS")
+HEADERS: Final = {
+    "ID": "POD ID",
+    "Id": "POD ID",
+    "InfraID": "INFRA ID",
+    "InfraId": "INFRA ID",
+    "Created": "CREATED",
+    "NumberOfContainers": "# OF CONTAINERS",
+    "ContainerIds": "IDS",
+    "ContainerNames": "NAMES",
+    "ContainerStatuses": "STATUS",
+}
+"""The columns of templates by Podman's fields, where they are not the fields' names."""
 CONTAINER_COLUMNS: Final = {"ids": ("IDS", "Id"), "names": ("NAMES", "Names"), "status": ("STATUS", "Status")}
 """By the flag --ctr-…: the heading, and the key in what a row has of each container."""
 
@@ -49,7 +61,7 @@ def configure_ps(parser: Parser) -> None:
 def configure_inspect(parser: Parser) -> None:
     """Add the arguments of `pod inspect`."""
     podlife.add_pods(parser)
-    parser.add_format()
+    parser.add_format("-f")
     parser.runs(run_inspect)
 
 
@@ -67,7 +79,10 @@ def run_ps(options: Namespace) -> int:
     if options.latest:
         rows = rows[:1]
     if options.format:
-        output.as_json(rows)
+        output.formatted(
+            options.format, rows, lambda: [_fields(row) for row in rows], HEADERS,
+            heading=not options.noheading,
+        )  # fmt: skip
     elif options.quiet:
         # Podman shortens the IDs of containers only.
         ps.print_ids(rows, whole=True)
@@ -100,6 +115,23 @@ def _cells(row: Row, *, whole: bool) -> list[str]:
     ]
 
 
+def _fields(row: Row) -> dict[str, object]:
+    """What a template may use: what JSON has, and Podman's fields for templates."""
+    found, labels = row["Containers"], row["Labels"] or {}
+    return {
+        **row,
+        "ID": ps.short(row["Id"], whole=False),
+        "InfraID": ps.short(row["InfraId"], whole=False),
+        "Created": row["CreatedAt"],
+        "Labels": ",".join(f"{name}={labels[name]}" for name in sorted(labels)),
+        "Networks": ",".join(row["Networks"] or ()),
+        "NumberOfContainers": len(found),
+        "ContainerIds": ",".join(ps.short(entry["Id"], whole=False) for entry in found),
+        "ContainerNames": ",".join(entry["Names"] for entry in found),
+        "ContainerStatuses": ",".join(entry["Status"] for entry in found),
+    }
+
+
 def _about_containers(row: Row, columns: Sequence[tuple[str, str]], *, whole: bool) -> list[str]:
     found = row["Containers"]
     if not columns:
@@ -120,5 +152,6 @@ def run_inspect(options: Namespace) -> int:
     pods = [items.find(found.pods, name) for name in names]
     inspection = inspecting.Inspection(found.containers, found.volumes)
     described = [inspection.describe(pod) for pod in pods]
-    output.as_json(described[0] if len(described) == 1 else described)
+    one = described[0] if len(described) == 1 else described
+    output.formatted(options.format or "json", one, lambda: described)
     return codes.DONE

@@ -88,12 +88,11 @@ def _print(usages: Sequence[tuple[Pod, Usage]], before: Mapping[str, Usage], opt
     if not options.format:
         output.data(output.table(STATS_HEADER, rows))
         return
-    output.as_json(
-        [
-            {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": _in_binary(usage)}
-            for row, (_, usage) in zip(rows, usages, strict=True)
-        ]
-    )
+    found = [
+        {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": _in_binary(usage)}
+        for row, (_, usage) in zip(rows, usages, strict=True)
+    ]
+    output.formatted(options.format, found, lambda: found, dict(zip(_KEYS, STATS_HEADER, strict=False)))
 
 
 def _in_binary(usage: Usage) -> str:

@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "port", metavar="PORT[/PROTOCOL]", nargs="?", help="show only where this port of the container is"
     )
-    parser.add_format()
+    parser.add_format(templates=False)
     parser.runs(run)
 
 

@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "-f", "--filter", metavar="KEY=VALUE", action="append", default=[], help="show those that match"
     )
-    parser.add_format(template=True)
+    parser.add_format()
     parser.runs(run)
 
 
@@ -104,15 +104,13 @@ def _count_sizes(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _print(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
-    if options.format == "json":
-        output.as_json(rows)
-    elif options.format:
-        from libpod.cli import pslist, templates
+    if options.format:
+        from libpod.cli import pslist
 
-        fields = [pslist.fields(row, _named_cells(row, whole=options.no_trunc)) for row in rows]
-        shown = templates.listed(options.format, fields, pslist.HEADERS, heading=not options.noheading)
-        if shown:
-            output.data(shown)
+        def fields() -> list[dict[str, object]]:
+            return [pslist.fields(row, _named_cells(row, whole=options.no_trunc)) for row in rows]
+
+        output.formatted(options.format, rows, fields, pslist.HEADERS, heading=not options.noheading)
     elif options.quiet:
         print_ids(rows, whole=options.no_trunc)
     else:

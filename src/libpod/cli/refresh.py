@@ -49,7 +49,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--last", action="store_true", help="print the report of the last refresh of this boot"
     )
-    parser.add_format()
+    parser.add_format(templates=False)
     parser.runs(run)
 
 

@@ -44,7 +44,7 @@ def configure(parser: Parser) -> None:
         default=DEFAULT_INTERVAL,
         help=f"how often to print ({DEFAULT_INTERVAL})",
     )
-    parser.add_format(template=True)
+    parser.add_format()
     parser.runs(run)
 
 
@@ -85,15 +85,10 @@ def _read(manager: Manager, options: Namespace) -> list[Usage]:
 
 def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namespace) -> None:
     rows = [cells(usage, before.get(usage.id), whole=options.no_trunc) for usage in usages]
-    if options.format == "json":
-        output.as_json([as_json(usage, before.get(usage.id)) for usage in usages])
-    elif options.format:
-        from libpod.cli import templates
-
+    if options.format:
+        value = [as_json(usage, before.get(usage.id)) for usage in usages]
         fields = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
-        shown = templates.listed(options.format, fields, HEADERS)
-        if shown:
-            output.data(shown)
+        output.formatted(options.format, value, lambda: fields, HEADERS)
     else:
         output.data(output.table(HEADER, rows))
 

@@ -83,7 +83,7 @@ def _is_record(value: Mapping[str, object]) -> bool:
 
 
 def field(value: object, name: str) -> Any:
-    """Field *name* of an object; Podman's key names differ from its field names in capitals alone."""
+    """Field *name* of an object; Podman's keys differ from its fields in capitals and in `_` alone."""
     if not isinstance(value, dict):
         if value is None:
             return None
@@ -91,7 +91,7 @@ def field(value: object, name: str) -> Any:
     if name in value:
         return value[name]
     for key in value:
-        if key.lower() == name.lower():
+        if key.replace("_", "").lower() == name.lower():
             return value[key]
     if _is_record(value):
         raise InvalidArgument(

@@ -17,7 +17,7 @@ _PATIENCE = 5.0
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_format()
+    parser.add_format("-f")
     parser.runs(run)
 
 
@@ -33,7 +33,7 @@ def run(options: Namespace) -> int:
     runtime, conmon = config.find_runtime(), config.find_conmon()
     found = {"libpod": VERSION, "runtime": _version_of(runtime), "conmon": _version_of(conmon)}
     if options.format:
-        output.as_json(found)
+        output.formatted(options.format, found, lambda: [found])
     else:
         output.data(f"libpod   {VERSION}")
         output.data(f"runtime  {found['runtime']} ({runtime})")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from libpod.runtime import Runtime
 
 HEADER: Final = ("DRIVER", "VOLUME NAME")
+HEADERS: Final = {"Name": "VOLUME NAME"}
 _VERBS: Final = (
     ("create", "Make a volume."),
     ("ls", "List volumes."),
@@ -40,7 +41,7 @@ def configure(parser: Parser) -> None:
     inspected = verbs["inspect"]
     _several(inspected)
     inspected.add_argument("-a", "--all", action="store_true", help="all volumes")
-    inspected.add_format()
+    inspected.add_format("-f")
     inspected.runs(run_inspect)
     pruned = verbs["prune"]
     asking.add_force(pruned)
@@ -144,8 +145,8 @@ def run_ls(options: Namespace) -> int:
     items, used = _read(options)
     found = [item for item in items if wanted(item, item.name in used)]
     if options.format:
-        inspection = inspecting.Inspection([], [])
-        output.as_json([inspection.volume(item) for item in found])
+        described = [inspecting.Inspection([], []).volume(item) for item in found]
+        output.formatted(options.format, described, lambda: described, HEADERS, heading=not options.noheading)
     elif options.quiet:
         for item in found:
             output.data(item.name)
@@ -178,7 +179,7 @@ def run_inspect(options: Namespace) -> int:
             found.append(inspection.volume(items.find(known, hits[0].name)))
         else:
             missing.append(name)
-    output.as_json(found)
+    output.formatted(options.format or "json", found, lambda: found)
     if missing:
         raise NoSuchVolume(missing[0])
     return codes.DONE

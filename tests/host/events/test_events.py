@@ -87,6 +87,9 @@ def test_the_life_of_a_container(recording: Room) -> None:
         f"container died {died['ID'][:12]} (image=localhost/bb:latest, name=c, a=b, from=image, kept=yes)"
         in text
     )
+    template = ("--format", "{{.Type}} {{.Status}} {{.Attributes.a}} {{.ContainerExitCode}}")
+    shown = room.libpod("events", "--stream=false", "--filter", "event=died", *template).stdout
+    assert shown == "container died b 137\n" * 2
     assert statuses(room, "--since", "1h", "--until", "1s", "--filter", "event=nothing") == []
 
 

@@ -46,6 +46,13 @@ def test_push_pull_and_run(room: ImageRoom, registry: Registry) -> None:
     assert (quiet.words, quiet.stderr) == (identifier, "")
     assert room.names() == [f"{registry.host}/new/web@{digest}"]
     assert room.json("images", "--format", "json")[0]["Digest"] == digest
+    template = "{{.ID}} {{.Repository}}:{{.Tag}} {{.Digest}}"
+    repository = f"{registry.host}/new/web"
+    assert (
+        room.libpod("images", "--format", template).words == f"{identifier[:12]} {repository}:<none> {digest}"
+    )
+    assert room.libpod("image", "inspect", "-f", "{{.Os}}", identifier).words == "linux"
+    assert room.libpod("history", "--format", "table {{.ID}}\t{{.Size}}", identifier).words.startswith("ID ")
 
 
 def test_run_pulls_what_is_missing(room: ImageRoom, registry: Registry) -> None:

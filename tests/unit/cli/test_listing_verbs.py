@@ -11,6 +11,7 @@ from libpod import info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.cli.conftest import Place
 
@@ -203,3 +204,41 @@ def test_info_says_what_is_wrong_with_the_database(filled: Place) -> None:
     assert found.status == 0
     assert found.stderr.startswith("Warning: ")
     assert str(filled.database) in found.stderr
+
+
+# ---------------------------------------------------------------- templates
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("pod", "ps", "--format", "{{.ID}} {{.Name}} {{.NumberOfContainers}}"), f"{POD[:12]} group 1\n"),
+        (
+            ("pod", "ps", "--noheading", "--format", "table {{.Name}}\t{{.ContainerNames}}"),
+            "group       db\n",
+        ),
+        (("pod", "inspect", "-f", "{{.Name}} {{range .Containers}}{{.Name}}{{end}}", "group"), "group db\n"),
+        (("volume", "ls", "--format", "{{.Name}} {{.Driver}} {{.Mountpoint}}"), "data local /srv/data\n"),
+        (("volume", "inspect", "--format", "{{.Mountpoint}}", "data"), "/srv/data\n"),
+        (("info", "-f", "{{.Store.GraphDriverName}}"), "overlay\n"),
+    ],
+)
+def test_templates(filled: Place, arguments: tuple[str, ...], printed: str) -> None:
+    found = filled.run(*arguments)
+    assert (found.status, found.stdout, found.stderr) == (0, printed, "")
+
+
+def test_templates_of_networks(filled: Place, tmp_path: Path) -> None:
+    config = tmp_path / "containers.conf"
+    config.write_text(f'{config.read_text()}[network]\nnetwork_config_dir = "{tmp_path}/net.d"\n')
+    assert filled.run("network", "ls", "--format", "{{.Name}} {{.Driver}}").stdout == "podman bridge\n"
+    shown = filled.run("network", "inspect", "-f", "{{.NetworkInterface}} {{.Labels}}", "podman")
+    assert shown.stdout == "cni-podman0 <no value>\n"
+
+
+@pytest.mark.parametrize("arguments", [("pod", "ps"), ("pod", "inspect", "group"), ("volume", "ls")])
+def test_a_field_that_is_none(filled: Place, arguments: tuple[str, ...]) -> None:
+    found = filled.run(*arguments, "--format", "{{.Nonsense}}")
+    assert (found.status, found.stdout) == (125, "")
+    assert "there is no field .Nonsense" in found.stderr
+    assert "hint: fields: " in found.stderr
