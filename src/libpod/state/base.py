@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 from abc import ABC, abstractmethod
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class BaseState(ABC):
-    """A state store over the `Tables` of a back end. One thread at a time may use it."""
+    """A state store over the `Tables` of a back end. Threads that share it take turns."""
 
     kind = ""
     path = ""
@@ -33,6 +34,8 @@ class BaseState(ABC):
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        # Held by the thread whose transaction it is. The module threading would cost every start its time.
+        self._turn = _thread.RLock()
         self._active: Tables | None = None
         self._active_writes = False
         self._closed = False
@@ -59,26 +62,28 @@ class BaseState(ABC):
 
     @contextlib.contextmanager
     def _view(self) -> Iterator[Tables]:
-        self._require_open()
-        if self._active is not None:
-            yield self._active
-            return
-        with self._open_view() as tables, self._activate(tables, writes=False):
-            yield tables
+        with self._turn:
+            self._require_open()
+            if self._active is not None:
+                yield self._active
+                return
+            with self._open_view() as tables, self._activate(tables, writes=False):
+                yield tables
 
     @contextlib.contextmanager
     def _update(self) -> Iterator[Tables]:
-        self._require_open()
-        if self.read_only:
-            raise DatabaseError(f"database {self.path} was opened for reading only", path=self.path)
-        if self._active is not None:
-            # Waiting for the lock that this very process holds would never end.
-            if not self._active_writes:
-                raise InternalError("a write was started while the same store was being read")
-            yield self._active
-            return
-        with self._open_update() as tables, self._activate(tables, writes=True):
-            yield tables
+        with self._turn:
+            self._require_open()
+            if self.read_only:
+                raise DatabaseError(f"database {self.path} was opened for reading only", path=self.path)
+            if self._active is not None:
+                # Waiting for the lock that this very thread holds would never end.
+                if not self._active_writes:
+                    raise InternalError("a write was started while the same store was being read")
+                yield self._active
+                return
+            with self._open_update() as tables, self._activate(tables, writes=True):
+                yield tables
 
     @contextlib.contextmanager
     def _activate(self, tables: Tables, *, writes: bool) -> Iterator[None]:

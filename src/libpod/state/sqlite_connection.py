@@ -86,14 +86,14 @@ class Connection:
         patience = _SLICE if timeout is None else min(_SLICE, timeout)
         address = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
         with self.translated("open"):
-            self._use(sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None))
+            self._use(_connect(address, uri=True, timeout=patience))
 
     def _use_snapshot(self) -> bool:
         data = sqlite_snapshot.read(self.path, self.timeout)
         if not data:
             return False
         with self.translated("open"):
-            connection = sqlite3.connect(":memory:", isolation_level=None)
+            connection = _connect(":memory:")
             connection.deserialize(data)
             self._use(connection)
         return True
@@ -101,7 +101,7 @@ class Connection:
     def use_memory(self) -> None:
         """Go on with an empty database in memory instead of the file."""
         self.close()
-        self._use(sqlite3.connect(":memory:", isolation_level=None))
+        self._use(_connect(":memory:"))
 
     def _use(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -200,6 +200,11 @@ class Connection:
             yield
         except sqlite3.Error as error:
             raise _translate(error, operation, self.path) from error
+
+
+def _connect(address: str, *, uri: bool = False, timeout: float = 5) -> sqlite3.Connection:
+    """Without transactions that begin by themselves; the store sees to it that threads take turns."""
+    return sqlite3.connect(address, timeout, isolation_level=None, check_same_thread=False, uri=uri)
 
 
 def _require_file(path: str) -> None:

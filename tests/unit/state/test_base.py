@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,6 +131,30 @@ def test_write_inside_a_read_is_an_error_and_no_endless_wait(store: State) -> No
     with store.view(), pytest.raises(InternalError, match="while the same store was being read"):
         store.add_container(container(1))
     store.add_container(container(1))
+
+
+def test_threads_have_their_transactions_in_turn(store: State) -> None:
+    fill(store)
+    reading, written = threading.Event(), threading.Event()
+    errors: list[BaseException] = []
+
+    def write() -> None:
+        reading.wait(30)
+        try:
+            store.add_container(container(4))
+        except BaseException as error:  # noqa: BLE001 - shown by the thread of the test
+            errors.append(error)
+        written.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with store.view() as transaction:
+        reading.set()
+        assert not written.wait(0.1), errors
+        assert identifier(4) not in {found.id for found in transaction.containers()}
+    thread.join(30)
+    assert errors == []
+    assert identifier(4) in ids(store)
 
 
 @pytest.mark.parametrize("count", [1, 450])
