@@ -35,6 +35,8 @@ mkdir -p /run/user /run/proc {CODE} /srv/etc /srv/home
 mount -t proc proc /run/proc
 mount --bind {SOURCE} {CODE}
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+mknod -m 666 /run/tun c 10 200
+mount --bind /run/tun /dev/net/tun
 for file in passwd group subuid subgid; do
     [ -e /srv/etc/$file ] || cp /etc/$file /srv/etc/$file
     mount --bind /srv/etc/$file /etc/$file

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.joining import NetworkOptions, NetworkRequest
 
-_MODES_HINT = "none, host, bridge, NAME, container:NAME or ns:PATH"
+_MODES_HINT = "none, host, bridge, slirp4netns, NAME, container:NAME or ns:PATH"
 _OPTIONS_HINT = "ip=ADDRESS, mac=ADDRESS, interface_name=NAME and alias=NAME are"
 _HARDWARE_ADDRESS = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _INTERFACE = re.compile(r"[^/:\s]{1,15}")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 # What the network namespace is where nothing of ours is set up in it.
 NONE = "none"
+SLIRP = "slirp4netns"
 
 
 def configure(parser: Parser) -> None:
@@ -61,13 +62,15 @@ def parse(options: Namespace, config: RuntimeConfig) -> tuple[str, NetworkOption
     from libpod.containers import joining, ports
     from libpod.oci.options import HOST, PRIVATE
 
-    modes: list[str] = options.network or [NONE if config.rootless else "bridge"]
+    modes: list[str] = options.network or [SLIRP if config.rootless else "bridge"]
     published = [ports.parse(text) for text in options.publish]
     exposed = [port for text in options.expose for port in _exposed(text)]
     single = _single_mode(modes)
     if single is None:
         if config.rootless:
-            raise NotSupported("networks are set up for root only", hint="--network none or --network host")
+            raise NotSupported(
+                "networks by name are set up for root only", hint=f"--network {SLIRP}, none or host"
+            )
         found = joining.NetworkOptions(
             requests=_requests(modes, options),
             ports=published,
@@ -79,7 +82,11 @@ def parse(options: Namespace, config: RuntimeConfig) -> tuple[str, NetworkOption
     if single == HOST and (published or options.publish_all):
         output.warning("ports are not published: the container uses the network of the host")
         return single, joining.NetworkOptions(exposed=exposed)
-    found = joining.NetworkOptions(ports=published, publish_all=options.publish_all, exposed=exposed)
+    found = joining.NetworkOptions(
+        ports=published, publish_all=options.publish_all, exposed=exposed, slirp=_slirp_options(single)
+    )
+    if found.slirp is not None:
+        return PRIVATE, found
     return PRIVATE if single == NONE else single, found
 
 
@@ -87,13 +94,20 @@ def _single_mode(modes: Sequence[str]) -> str | None:
     """The mode, where it is none in which networks are joined by name."""
     for mode in modes:
         kind, _, rest = mode.partition(":")
-        if mode in (NONE, "host") or (kind in ("container", "ns") and rest):
+        if mode in (NONE, "host") or kind == SLIRP or (kind in ("container", "ns") and rest):
             if len(modes) > 1:
                 raise InvalidArgument(f"--network {mode} and another network exclude each other")
             return mode
-        if kind in ("slirp4netns", "pasta", "container", "ns", ""):
+        if kind in ("pasta", "container", "ns", ""):
             raise InvalidArgument(f"--network {mode!r} is not supported", hint=_MODES_HINT)
     return None
+
+
+def _slirp_options(mode: str) -> list[str] | None:
+    kind, _, rest = mode.partition(":")
+    if kind != SLIRP:
+        return None
+    return rest.split(",") if rest else []
 
 
 def _refuse_fixed(options: Namespace, modes: Sequence[str]) -> None:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from libpod.containers.engine import Engine
     from libpod.network.hostports import HostPort, Reservation
     from libpod.network.setup import Join, Member
+    from libpod.network.slirp import Settings as SlirpSettings
+    from libpod.network.slirp import Tether
     from libpod.state.records import ContainerRecord
 
 BACKEND_FILE = "defaultNetworkBackend"
 """In the graph root: which of its two kinds of networks Podman 4.3 and 5 use in this store."""
 NETAVARK = "netavark"
+SLIRP = "slirp4netns"
 CREATOR = "libpod"
 """The first word of `CreateCommand` of the containers that we make."""
 HOST_NAME = "host.containers.internal"
@@ -37,6 +40,19 @@ HOST_NAME = "host.containers.internal"
 def has_network(record: ContainerRecord) -> bool:
     """Whether a container has networks that are set up when it starts."""
     return record.config.get("createNetNS") is True
+
+
+def uses_slirp(record: ContainerRecord) -> bool:
+    """Whether its network is slirp4netns, set up once the OCI runtime has made its namespace."""
+    return has_network(record) and record.config.get("networkMode") == SLIRP
+
+
+def slirp_settings(record: ContainerRecord) -> SlirpSettings:
+    """How slirp4netns is run for it."""
+    from libpod.network import slirp
+
+    options = jsonutil.get_object(record.config, "network_options", {}, source=record.describe())
+    return slirp.parse(jsonutil.get_str_list(options, SLIRP, [], source=record.describe()))
 
 
 def is_joined_late(record: ContainerRecord) -> bool:
@@ -104,7 +120,9 @@ def require_ours(engine: Engine, record: ContainerRecord) -> None:
     if not has_network(record):
         return
     mode = jsonutil.get_str(record.config, "networkMode", "", source=record.describe())
-    if mode.partition(":")[0] in ("slirp4netns", "pasta"):
+    if mode == SLIRP:
+        return
+    if mode.partition(":")[0] in (SLIRP, "pasta"):
         raise NotSupported(
             f"container {record.name} has a network of {mode}, which cannot be set up here",
             hint=f"start it with `podman start {record.name}`",
@@ -122,7 +140,7 @@ def require_removable(engine: Engine, record: ContainerRecord) -> None:
 def _is_foreign(engine: Engine, record: ContainerRecord) -> bool:
     """Whether something of netavark is set up for a container now."""
     path = record.netns
-    if not path:
+    if not path or uses_slirp(record):
         return False
     from libpod.network import namespaces
 
@@ -164,7 +182,7 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
     What an earlier start that was killed has left is taken down first. Raises NetworkError for a port that
     is in use, and FileError.
     """
-    if not has_network(record):
+    if not has_network(record) or uses_slirp(record):
         return
     from libpod.network import namespaces
 
@@ -185,8 +203,22 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
 
 def connect(engine: Engine, record: ContainerRecord) -> None:
     """Join the networks. Raises what `libpod.network.setup.Connector.connect` raises."""
-    if has_network(record) and not is_joined_late(record):
+    if has_network(record) and not is_joined_late(record) and not uses_slirp(record):
         _connect(engine, record)
+
+
+def connect_slirp(engine: Engine, record: ContainerRecord, tether: Tether) -> None:
+    """Give a container that the OCI runtime has created the network of slirp4netns, which *tether* ends."""
+    from libpod.network import slirp
+
+    slirp.connect(
+        record.pid,
+        slirp_settings(record),
+        tether,
+        os.path.join(record.run_directory, "slirp4netns.log"),
+        _published(record),
+        os.path.join(engine.config.tmp_dir, f"slirp-{record.id[:12]}.sock"),
+    )
 
 
 def connect_late(engine: Engine, record: ContainerRecord) -> None:
@@ -222,6 +254,8 @@ def disconnect(engine: Engine, record: ContainerRecord) -> bool:
     The record is not saved. What goes wrong in it is told as a warning: a container must be able to end.
     """
     path = record.netns
+    if uses_slirp(record):
+        return _leave_slirp(record)
     if not path and not has_network(record):
         return False
     from libpod.network import namespaces
@@ -243,11 +277,26 @@ def disconnect(engine: Engine, record: ContainerRecord) -> bool:
     return True
 
 
+def _leave_slirp(record: ContainerRecord) -> bool:
+    """slirp4netns ends with conmon. Podman mounts a namespace in the user's directory, too."""
+    path = record.netns
+    if not path:
+        return False
+    from libpod.network import namespaces
+
+    namespaces.remove(path, (os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/run"), "netns"),))
+    record.netns = None
+    record.state.pop("networkStatus", None)
+    return True
+
+
 # ---------------------------------------------------------------- names
 
 
 def host_lines(record: ContainerRecord, hostname: str) -> list[tuple[str, Sequence[str]]]:
     """The lines of /etc/hosts for a container with networks: the host, and the container itself."""
+    if uses_slirp(record):
+        return [(slirp_settings(record).address, [hostname, record.name])]
     from libpod.network.results import addresses_in
 
     found: list[tuple[str, Sequence[str]]] = []
@@ -281,6 +330,8 @@ def _gateway(record: ContainerRecord) -> str:
 def resolution(record: ContainerRecord, wanted: NameResolution) -> NameResolution:
     """The name servers and search domains that the networks name, where none were asked for."""
     servers, search = list(wanted.servers), list(wanted.search)
+    if uses_slirp(record) and not servers:
+        servers.append(slirp_settings(record).name_server)
     for join in joins(record):
         status = Fields(_status(record, join.network), record.describe())
         if not wanted.servers:

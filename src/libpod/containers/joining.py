@@ -7,7 +7,7 @@ each network its options (`newNetworks` here; BoltDB keeps them in a bucket of t
 from __future__ import annotations
 
 from libpod.containers.ports import Port
-from libpod.errors import InvalidArgument
+from libpod.errors import InvalidArgument, NotSupported
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ class NetworkOptions(NamedTuple):
     publish_all: bool = False
     exposed: Sequence[Exposed] = ()
     """Ports and protocols, beside those of the image."""
+    slirp: Sequence[str] | None = None
+    """The options of slirp4netns, which is the network then, and the only one."""
 
 
 def configure(
@@ -55,10 +57,10 @@ def configure(
     """The keys of the configuration; *mapped*: the container has a user namespace of its own.
 
     Raises NoSuchNetwork, and InvalidArgument for an address that a network does not have, a network or a port
-    that is named twice, and ports without a network.
+    that is named twice, and ports without a network; NotSupported where slirp4netns is not installed.
     """
     exposed = dict.fromkeys([*options.exposed, *image_ports(image_config)])
-    if not options.requests:
+    if not options.requests and options.slirp is None:
         if options.ports or options.publish_all:
             raise InvalidArgument("ports can be published only for a container with a network of its own")
         return {"createNetNS": False, **_exposed(exposed)}
@@ -72,8 +74,7 @@ def configure(
     found: dict[str, object] = {
         "createNetNS": True,
         "postConfigureNetNS": mapped,
-        "networkMode": "bridge",
-        "newNetworks": _networks(engine, options.requests, container_id),
+        **_mode(engine, options, container_id),
     }
     if published:
         found["newPortMappings"] = [port.as_json() for port in published]
@@ -81,6 +82,24 @@ def configure(
 
 
 # ---------------------------------------------------------------- networks
+
+
+def _mode(engine: Engine, options: NetworkOptions, container_id: str) -> dict[str, object]:
+    if options.slirp is None:
+        return {
+            "networkMode": "bridge",
+            "newNetworks": _networks(engine, options.requests, container_id),
+        }
+    from libpod.network import slirp
+
+    slirp.parse(options.slirp)
+    if not slirp.is_installed():
+        raise NotSupported(
+            "slirp4netns, the network of containers of ordinary users, is not installed",
+            hint=slirp.INSTALL_HINT,
+        )
+    given = {"network_options": {slirp.PROGRAM: list(options.slirp)}} if options.slirp else {}
+    return {"networkMode": slirp.PROGRAM, **given}
 
 
 def _networks(

@@ -106,13 +106,14 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
     cleanup.remove_leftovers(engine, record)
     _forget_sessions(engine, record)
     failpoints.reach("container.create")
-    process = _process(engine, record)._replace(held_descriptors=ports.descriptors)
-    place = place_conmon(engine, record)
-    started = engine.conmon.create(paths, process, place, _load_what_follows)
-    failpoints.reach("container.created")
-    record.pid = started.pid
-    record.conmon_pid = started.conmon_pid
-    record.status = CREATED
+    if connecting.uses_slirp(record):
+        from libpod.network.slirp import Tether
+
+        with Tether() as tether:
+            _create(engine, record, paths, [tether.held])
+            connecting.connect_slirp(engine, record, tether)
+    else:
+        _create(engine, record, paths, ports.descriptors)
     if connecting.is_joined_late(record):
         _join_late(engine, record, binds)
     for key in ("exitCode", "exited", "oomKilled", "checkpointed", "stoppedByUser"):
@@ -128,6 +129,19 @@ def _forget_sessions(engine: Engine, record: ContainerRecord) -> None:
 
         for identifier in execute.session_ids(record):
             execute.remove_session(engine, record, identifier)
+
+
+def _create(
+    engine: Engine, record: ContainerRecord, paths: ContainerFiles, descriptors: Sequence[int]
+) -> None:
+    """Let conmon, which holds *descriptors* from then on, make the OCI runtime create the container."""
+    process = _process(engine, record)._replace(held_descriptors=descriptors)
+    place = place_conmon(engine, record)
+    started = engine.conmon.create(paths, process, place, _load_what_follows)
+    failpoints.reach("container.created")
+    record.pid = started.pid
+    record.conmon_pid = started.conmon_pid
+    record.status = CREATED
 
 
 def _load_what_follows() -> None:
