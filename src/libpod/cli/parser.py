@@ -12,7 +12,7 @@ from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
     Run = Callable[[argparse.Namespace], int]
@@ -95,6 +95,27 @@ class Parser(argparse.ArgumentParser):
             self.add_argument(*flags, choices=("json",), help="print JSON instead of text")
 
 
+class _Whole(Parser):
+    """The parser of all verbs: its help has them in groups, a line each, before the global flags."""
+
+    def format_help(self) -> str:
+        """The help."""
+        head, flags = self._get_formatter(), self._get_formatter()
+        head.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        head.add_text(self.description)
+        flags.start_section("options, before the verb")
+        flags.add_arguments(self._flags._group_actions)
+        flags.end_section()
+        flags.add_text("Each verb has a help of its own: libpod VERB --help")
+        return "\n".join([head.format_help(), *_grouped_verbs(), flags.format_help()])
+
+
+def _grouped_verbs() -> Iterator[str]:
+    for heading, group in verbs.GROUPS.items():
+        lines = (f"  {name:<11} {_in_a_list(verb.description)}\n" for name, verb in group.items())
+        yield f"{heading}:\n{''.join(lines)}"
+
+
 def _form(text: str) -> str:
     if text != "json" and "{{" not in text:
         raise argparse.ArgumentTypeError(f"{text!r} is neither json nor a template such as '{{{{.Names}}}}'")
@@ -117,7 +138,7 @@ def _in_a_list(description: str) -> str:
 
 def make_parser(verb: str | None = None) -> Parser:
     """The whole grammar, or, quicker, the part of it that *verb* needs."""
-    parser = Parser(prog="libpod", description=_DESCRIPTION, usage="libpod [options] VERB [arguments]")
+    parser = _Whole(prog="libpod", description=_DESCRIPTION, usage="libpod [options] VERB [arguments]")
     parser.add_argument("--version", action="version", version=f"libpod version {VERSION}")
     for flag in global_options.FLAGS:
         _add_flag(parser, flag)

@@ -103,24 +103,35 @@ POD_VERBS: Final = {
 }
 """The verbs that follow the noun `pod`."""
 
-VERBS: Final = {
-    "refresh": Verb("refresh", "Make the state of all containers true again after a reboot."),
-    "ps": Verb("ps", "List containers."),
-    **CONTAINER_VERBS,
-    "container": Verb("container", "Work with containers."),
-    "images": Verb("images", "List images."),
-    "rmi": Verb("imagenames", "Remove images.", "configure_rmi"),
-    **SHARED_IMAGE_VERBS,
-    "image": Verb("image", "Work with images."),
-    "login": Verb("login", "Keep credentials for a registry."),
-    "logout": Verb("login", "Forget the credentials for a registry.", "configure_logout"),
-    "inspect": Verb("inspect", "Show everything about containers, pods, volumes and images."),
-    "volume": Verb("volume", "Work with volumes."),
-    "pod": Verb("pod", "Work with pods."),
-    "network": Verb("network", "Look at networks."),
-    "events": Verb("events", "Show what happens to containers, pods, volumes and images."),
-    "info": Verb("info", "Show what is known about this host and this store."),
-    "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),
-    "db": Verb("db", "Look into the database, damaged or not."),
-    "completion": Verb("completion", "Print a completion script for a shell."),
+GROUPS: Final = {
+    "this host": {
+        "refresh": Verb("refresh", "Make the state of all containers true again after a reboot."),
+        "info": Verb("info", "Show what is known about this host and this store."),
+        "events": Verb("events", "Show what happens to containers, pods, volumes and images."),
+        "inspect": Verb("inspect", "Show everything about containers, pods, volumes and images."),
+        "version": Verb("version", "Show the versions of libpod and of the programs that it drives."),
+        "db": Verb("db", "Look into the database, damaged or not."),
+        "completion": Verb("completion", "Print a completion script for a shell."),
+    },
+    "containers": {
+        "ps": Verb("ps", "List containers."),
+        **CONTAINER_VERBS,
+        "container": Verb("container", "Work with containers (has ls, exists and prune, too)."),
+    },
+    "pods, volumes, networks": {
+        "pod": Verb("pod", "Work with pods (has create, ps, start, stop, rm and more)."),
+        "volume": Verb("volume", "Work with volumes (has create, ls, inspect, rm and more)."),
+        "network": Verb("network", "Look at networks (has ls and inspect)."),
+    },
+    "images": {
+        "images": Verb("images", "List images."),
+        "rmi": Verb("imagenames", "Remove images.", "configure_rmi"),
+        **SHARED_IMAGE_VERBS,
+        "login": Verb("login", "Keep credentials for a registry."),
+        "logout": Verb("login", "Forget the credentials for a registry.", "configure_logout"),
+        "image": Verb("image", "Work with images (has ls, exists, prune and tree, too)."),
+    },
 }
+"""All verbs, in the groups and the order in which the help has them."""
+
+VERBS: Final = {name: verb for group in GROUPS.values() for name, verb in group.items()}

@@ -102,22 +102,7 @@ class ImageStore(StoreBase):
         )
         return jsonutil.loads_object(self.image_data(image_id, digest), f"configuration of image {image_id}")
 
-    def image_size(self, image_id: str) -> int:
-        """The bytes of an image: its layers uncompressed, and its big data."""
-        with self._reading(self._layers), self._reading(self._images):
-            record = self._find_image(image_id)
-            size = sum(ImageRecord(record).big_data_sizes.values())
-            layer = self._layers.get(records.text(record, "layer"))
-            while layer is not None:
-                size += records.number(layer, "diff-size")
-                layer = self._layers.get(records.text(layer, "parent"))
-            return size
-
     # ------------------------------------------------------------ images
-
-    def set_image_names(self, image_id: str, names: Sequence[str]) -> None:
-        """Replace the names of an image; names that another image has are taken from it, as Podman does."""
-        self.change_image_names(image_id, lambda _names: names)
 
     def change_image_names(self, image_id: str, change: Callable[[list[str]], Sequence[str]]) -> list[str]:
         """Replace the names of an image by what *change* makes of them; returns them as they are then.

@@ -169,12 +169,6 @@ class Store(ImageStore):
             record["names"] = list(names)
             self._containers.save(held)
 
-    def set_container_metadata(self, container_id: str, metadata: str) -> None:
-        """Replace the text that the engine keeps with a container."""
-        with self._writing(self._containers) as held:
-            self._containers.find(container_id, NoSuchContainer)["metadata"] = metadata
-            self._containers.save(held)
-
     def delete_container(self, name: str) -> None:
         """Remove a container, its layer (unmounting it) and its directories.
 
@@ -266,12 +260,6 @@ class Store(ImageStore):
             # SELinux: all files that are seen through the mount have it.
             wanted = [*(wanted or options.parse(self.driver_options).mount_options), f'context="{label}"']
         return self._mount_layer(record.layer_id, wanted, volatile=record.volatile, id_maps=record.id_maps)
-
-    def mount_image(self, image_id: str) -> str:
-        """Mount the top layer of an image read-only; returns its path."""
-        with self._reading(self._images):
-            layer = records.text(self._find_image(image_id), "layer")
-        return self._mount_layer(layer, ["ro"], volatile=False)
 
     def _mount_layer(
         self, layer_id: str, mount_options: Sequence[str], *, volatile: bool, id_maps: IdMaps = NO_MAPS

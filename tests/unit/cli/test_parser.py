@@ -182,13 +182,18 @@ def test_the_grammar_of_one_verb_is_the_same_in_the_whole(verb: str) -> None:
     assert alone[verb].format_help() == subparsers(make_parser())[verb].format_help()
 
 
-def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_a_line_for_every_verb_and_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse(["--help"])
     assert not caught.value.code
     text = capsys.readouterr().out
-    for word in (*verbs.VERBS, *(flag.name for flag in options.FLAGS)):
-        assert word in text
+    for flag in options.FLAGS:
+        assert flag.name in text
+    lines = text.splitlines()
+    for heading, group in verbs.GROUPS.items():
+        place = lines.index(f"{heading}:")
+        assert [line.split()[0] for line in lines[place + 1 : place + 1 + len(group)]] == list(group)
+    assert max(map(len, lines)) <= 80
 
 
 def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
