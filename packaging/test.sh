@@ -24,7 +24,7 @@ packages=(
     python3-filelock python3-psutil python3-pystemd python3-tomli
     # what the tests run
     buildah umoci docker-registry openssl busybox-static catatonit slirp4netns fuse-overlayfs mmdebstrap systemd-container strace e2fsprogs
-    golang-go golang-github-coreos-bbolt-dev golang-github-opencontainers-specs-dev crun shellcheck lintian rpm
+    golang-go golang-github-coreos-bbolt-dev golang-github-opencontainers-specs-dev criu crun shellcheck lintian rpm
     python3-pytest python3-pytest-xdist python3-hypothesis python3-jsonschema
     # what the environment and the packages are built with
     python3-venv python3-dev gcc pkg-config libsystemd-dev

@@ -57,6 +57,8 @@ CONTAINER_ONLY_VERBS: Final = {
     "inspect": Verb("inspect", "Show everything about containers.", "configure_of_containers"),
     "exists": Verb("container", "Tell by the exit status whether there is a container.", "configure_exists"),
     "prune": Verb("rename", "Remove all containers that do not run.", "configure_prune"),
+    "checkpoint": Verb("checkpoint", "Write the processes of containers to files, and end them."),
+    "restore": Verb("checkpoint", "Let containers go on from their checkpoints.", "configure_restore"),
 }
 """The verbs that only follow the noun `container`, or mean containers alone there."""
 

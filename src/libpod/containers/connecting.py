@@ -19,7 +19,7 @@ from libpod.oci.etcfiles import NameResolution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from libpod.containers.engine import Engine
     from libpod.network.hostports import HostPort, Reservation
@@ -82,7 +82,11 @@ def joins(record: ContainerRecord) -> list[Join]:
     return sorted(found, key=lambda join: interface_order(join.interface))
 
 
-def _member(record: ContainerRecord, namespace: str) -> Member:
+def _unchanged(join: Join) -> Join:
+    return join
+
+
+def _member(record: ContainerRecord, namespace: str, change: Callable[[Join], Join] = _unchanged) -> Member:
     from libpod.network.setup import Member
 
     mappings = [
@@ -94,7 +98,7 @@ def _member(record: ContainerRecord, namespace: str) -> Member:
         }
         for port, inside in _published(record)
     ]
-    return Member(record.id, record.name, namespace, joins(record), mappings)
+    return Member(record.id, record.name, namespace, [*map(change, joins(record))], mappings)
 
 
 def _published(record: ContainerRecord) -> list[tuple[HostPort, int]]:
@@ -201,10 +205,13 @@ def prepare(engine: Engine, record: ContainerRecord, reservation: Reservation) -
         engine.state.save_container(record)
 
 
-def connect(engine: Engine, record: ContainerRecord) -> None:
-    """Join the networks. Raises what `libpod.network.setup.Connector.connect` raises."""
+def connect(engine: Engine, record: ContainerRecord, change: Callable[[Join], Join] = _unchanged) -> None:
+    """Join the networks, each as *change* makes it.
+
+    Raises what `libpod.network.setup.Connector.connect` raises.
+    """
     if has_network(record) and not is_joined_late(record) and not uses_slirp(record):
-        _connect(engine, record)
+        _connect(engine, record, change)
 
 
 def connect_slirp(engine: Engine, record: ContainerRecord, tether: Tether) -> None:
@@ -232,10 +239,10 @@ def connect_late(engine: Engine, record: ContainerRecord) -> None:
     _connect(engine, record)
 
 
-def _connect(engine: Engine, record: ContainerRecord) -> None:
+def _connect(engine: Engine, record: ContainerRecord, change: Callable[[Join], Join] = _unchanged) -> None:
     assert record.netns is not None
     try:
-        record.state["networkStatus"] = engine.connector.connect(_member(record, record.netns))
+        record.state["networkStatus"] = engine.connector.connect(_member(record, record.netns, change))
     except BaseException:
         from libpod.network import namespaces
 

@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from libpod.containers.checkpoint import CheckpointFigures, CheckpointOptions, RestoreOptions
     from libpod.containers.engine import Engine
     from libpod.containers.execute import ExecOptions, ExecSession
     from libpod.oci.attach import AttachSocket
@@ -342,6 +343,27 @@ class Container:
             self.record.status = RUNNING
             self._engine.state.save_container(self.record)
             self._engine.event(self.record, "unpause")
+
+    def checkpoint(self, wanted: CheckpointOptions) -> CheckpointFigures:
+        """Write its processes to files and end them; `restore` lets them go on. It must be running.
+
+        Raises NotSupported where that cannot be; see `libpod.containers.checkpoint`.
+        """
+        from libpod.containers import checkpoint
+
+        checkpoint.require_supported(self._engine)
+        with self._locked():
+            self._require(RUNNING, verb="checkpoint")
+            return checkpoint.checkpoint(self._engine, self.record, wanted)
+
+    def restore(self, wanted: RestoreOptions) -> CheckpointFigures:
+        """Let its processes go on from its checkpoint. It must be created, exited or stopped."""
+        from libpod.containers import checkpoint
+
+        checkpoint.require_supported(self._engine)
+        with self._locked():
+            self._require(CONFIGURED, EXITED, STOPPED, verb="restore")
+            return checkpoint.restore(self._engine, self.record, wanted)
 
     def restart(self, timeout: float | None = None) -> None:
         """Stop it if it runs, then start it."""

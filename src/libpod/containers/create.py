@@ -135,7 +135,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
         config.update(network, lockID=lock.number)
         _make_directories(config, directory)
-        record = ContainerRecord(container_id, {"spec": generated, **config}, _first_state(run_directory))
+        record = ContainerRecord(container_id, {"spec": generated, **config}, first_state(run_directory))
         _add(engine, record)
         undo.pop_all()
     engine.event(record, "create")
@@ -247,7 +247,8 @@ def _add(engine: Engine, record: ContainerRecord) -> None:
         engine.state.add_container_to_pod(pod, record)
 
 
-def _first_state(run_directory: str) -> dict[str, object]:
+def first_state(run_directory: str) -> dict[str, object]:
+    """The state of a container that has not run."""
     return {
         "state": CONFIGURED,
         "runDir": run_directory,

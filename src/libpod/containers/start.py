@@ -19,7 +19,7 @@ from libpod.containers import (
     starthooks,
     volumemounts,
 )
-from libpod.containers.create import NAMESPACE_KEYS
+from libpod.containers.create import NAMESPACE_KEYS, NEVER
 from libpod.containers.placing import place_conmon
 from libpod.errors import InvalidState, NotSupported
 from libpod.host import files, jsonutil, linux, mounts, rooted
@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from libpod.containers.checkpoint import Restoring
     from libpod.containers.engine import Engine
     from libpod.oci.conmon import ContainerFiles
     from libpod.state.records import ContainerRecord
@@ -49,6 +50,10 @@ _NAMESPACE_FILES = {
 }
 
 
+_OF_EARLIER_RUN = (
+    "exitCode", "exited", "oomKilled", "stoppedByUser", "checkpointed", "restored", "checkpointPath",
+    "checkpointLog", "restoreLog",
+)  # fmt: skip
 # What Podman sets up before a start and we do not yet, by the key of the configuration.
 _UNSUPPORTED = {
     "overlayVolumes": "overlay volumes",
@@ -70,8 +75,9 @@ def require_supported(record: ContainerRecord) -> None:
         )
 
 
-def initialize(engine: Engine, record: ContainerRecord) -> None:
-    """Make the OCI runtime create the container; it does not run yet (state *created*).
+def initialize(engine: Engine, record: ContainerRecord, restoring: Restoring | None = None) -> None:
+    """Make the OCI runtime create the container; it does not run yet (state *created*), unless *restoring*
+    lets it go on from a checkpoint.
 
     Raises NotSupported, before anything is touched, for what `require_supported` does not allow.
     """
@@ -81,18 +87,24 @@ def initialize(engine: Engine, record: ContainerRecord) -> None:
     files.make_directory(record.run_directory, DIRECTORY_MODE)
     try:
         with Reservation() as ports:
-            _initialize(engine, record, ports)
+            _initialize(engine, record, ports, restoring)
     except BaseException:
         cleanup.after_failure(engine, record)
         raise
 
 
-def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> None:
+def _initialize(
+    engine: Engine, record: ContainerRecord, ports: Reservation, restoring: Restoring | None
+) -> None:
     connecting.prepare(engine, record, ports)
     root = mount(engine, record)
     idmaps.make_reachable(record, root)
     _relabel(record)
-    connecting.connect(engine, record)
+    if restoring is None:
+        connecting.connect(engine, record)
+    else:
+        connecting.connect(engine, record, restoring.address)
+        restoring.fill(root)
     binds = _make_files(engine, record)
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
@@ -110,16 +122,18 @@ def _initialize(engine: Engine, record: ContainerRecord, ports: Reservation) -> 
         from libpod.network.slirp import Tether
 
         with Tether() as tether:
-            _create(engine, record, paths, [tether.held])
+            _create(engine, record, paths, [tether.held], restoring)
             connecting.connect_slirp(engine, record, tether)
     else:
-        _create(engine, record, paths, ports.descriptors)
+        _create(engine, record, paths, ports.descriptors, restoring)
     if connecting.is_joined_late(record):
         _join_late(engine, record, binds)
-    for key in ("exitCode", "exited", "oomKilled", "checkpointed", "stoppedByUser"):
+    for key in _OF_EARLIER_RUN:
         record.state.pop(key, None)
+    record.state.update(checkpointedTime=NEVER, restoredTime=NEVER)
     engine.state.save_container(record)
-    engine.event(record, "init")
+    if restoring is None:
+        engine.event(record, "init")
 
 
 def _forget_sessions(engine: Engine, record: ContainerRecord) -> None:
@@ -132,10 +146,16 @@ def _forget_sessions(engine: Engine, record: ContainerRecord) -> None:
 
 
 def _create(
-    engine: Engine, record: ContainerRecord, paths: ContainerFiles, descriptors: Sequence[int]
+    engine: Engine,
+    record: ContainerRecord,
+    paths: ContainerFiles,
+    descriptors: Sequence[int],
+    restoring: Restoring | None,
 ) -> None:
     """Let conmon, which holds *descriptors* from then on, make the OCI runtime create the container."""
     process = _process(engine, record)._replace(held_descriptors=descriptors)
+    if restoring is not None:
+        process = process._replace(restore=restoring.images, runtime_flags=restoring.flags)
     place = place_conmon(engine, record)
     started = engine.conmon.create(paths, process, place, _load_what_follows)
     failpoints.reach("container.created")

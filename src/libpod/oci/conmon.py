@@ -119,6 +119,10 @@ class Process(NamedTuple):
     """For exec: the file with the OCI process."""
     preserve_descriptors: int = 0
     """How many descriptors from 3 on the process inherits."""
+    restore: str = ""
+    """The directory with the images of a checkpoint that it goes on from; empty for a new one."""
+    runtime_flags: Sequence[str] = ()
+    """Flags for the runtime's verb."""
     held_descriptors: Sequence[int] = ()
     """Descriptors that conmon keeps open while it runs: sockets that hold published ports."""
 
@@ -159,7 +163,7 @@ class Conmon:
         place: Callable[[int], None],
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Started:
-        """Create the container whose `config.json` is in the bundle.
+        """Create the container whose `config.json` is in the bundle; restored from a checkpoint it also runs.
 
         *place* is called with conmon's PID before it forks, to move it to its cgroup, and *meanwhile* while
         the runtime works, for which it needs some 30 ms. Raises
@@ -177,7 +181,10 @@ class Conmon:
             self, files, command, place, held=what.held_descriptors, passed=passed
         ) as conversation:
             meanwhile()
-            pid = conversation.read_pid(runc.CREATE_TIMEOUT, f"create container {what.container_id}")
+            verb, seconds = ("create", runc.CREATE_TIMEOUT)
+            if what.restore:
+                verb, seconds = ("restore", runc.CHECKPOINT_TIMEOUT)
+            pid = conversation.read_pid(seconds, f"{verb} container {what.container_id}")
             return Started(pid, _read_pid(files.conmon_pid_file))
 
     def execute(
@@ -213,6 +220,10 @@ class Conmon:
             words.append(f"--runtime-arg={argument}")
         words += self._process_arguments(what)
         words += ["--conmon-pidfile", files.conmon_pid_file]
+        if what.restore:
+            words += ["--restore", what.restore]
+        for flag in what.runtime_flags:
+            words += ["--runtime-opt", flag]
         return words + _exit_arguments(what)
 
     def _process_arguments(self, what: Process) -> list[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 120.0
 """Seconds for one command of the runtime, none of which waits for anything but the kernel."""
+CHECKPOINT_TIMEOUT = 900.0
+"""Seconds for a checkpoint, which writes all memory of a container to a disk; a restore reads it again."""
 CREATE_TIMEOUT = 240.0
 """Seconds until a container must have been created; Podman waits as long."""
 
@@ -76,6 +78,27 @@ class Runc:
         """Let frozen processes go on."""
         self._run("resume", container_id)
 
+    def checkpoint(self, container_id: str, images: str, work: str, flags: Sequence[str] = ()) -> None:
+        """Write its processes to the directory *images*, and the log to *work*; they end unless *flags* has
+        `--leave-running`.
+        """
+        paths = ("--image-path", images, "--work-path", work)
+        completed = self._complete("checkpoint", *paths, *flags, container_id, timeout=CHECKPOINT_TIMEOUT)
+        if completed.status != 0:
+            raise failure(f"{self.name} checkpoint container {container_id}", _message(completed.stderr))
+
+    def supports_checkpoint(self) -> bool:
+        """Whether it was built with it: what its `features` say, or whether it knows the verb."""
+        completed = self._complete("features")
+        if completed.status == 0:
+            source = f"output of {self.path} features"
+            found = jsonutil.loads_object(completed.stdout, source)
+            notes = jsonutil.get_object(found, "annotations", {}, source=source)
+            said = [value for name, value in notes.items() if name.endswith(".checkpoint.enabled")]
+            if said:
+                return "true" in said
+        return self._complete("checkpoint", "--help").status == 0
+
     def delete(self, container_id: str, *, force: bool = False) -> None:
         """Make the runtime forget a stopped container; with *force* one that runs or is gone, too."""
         flag = ["--force"] if force else []
@@ -97,12 +120,13 @@ class Runc:
             container_id = next((word for word in arguments if not word.startswith("-")), "")
             raise failure(f"{self.name} {verb} container {container_id}", _message(completed.stderr))
 
-    def _complete(self, verb: str, *arguments: str) -> process.Completed:
+    def _complete(self, verb: str, *arguments: str, timeout: float = TIMEOUT) -> process.Completed:
         try:
-            return process.run(self._command(verb, *arguments), timeout=TIMEOUT, check=False)
+            return process.run(self._command(verb, *arguments), timeout=timeout, check=False)
         except CommandTimeout as error:
             raise OCIRuntimeError(
-                f"{self.name} {verb} {arguments[-1]}: not finished after {TIMEOUT:g} seconds, killed",
+                f"{self.name} {verb} {' '.join(arguments[-1:])}: not finished after "
+                f"{timeout:g} seconds, killed",
                 hint=f"check that {self.path} works: `{self.path} list`",
             ) from error
 

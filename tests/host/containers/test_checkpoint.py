@@ -1,0 +1,132 @@
+"""Checkpoints: where the kernel allows none, that is said before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import tools
+from tests.lab.containers import IMAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.lab.containers import Room
+
+COUNTING = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
+
+
+def _what_criu_says() -> str:
+    """The first error of `criu check`; empty where it works."""
+    done = subprocess.run([tools.require_tool("criu"), "check"], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    return next(line.partition("): ")[2] for line in done.stderr.splitlines() if line.startswith("Error"))
+
+
+def test_a_container_goes_on_from_its_checkpoint_or_is_told_why_not(room: Room) -> None:
+    reason = _what_criu_says()
+    room.libpod("run", "-d", "--name", "c", IMAGE, "sh", "-c", COUNTING)
+    pid = room.inspect("c")["State"]["Pid"]
+
+    if reason:
+        for flags in ((), ("--leave-running",), ("--export", str(room.directory / "x.tar"))):
+            assert reason in room.refused("container", "checkpoint", *flags, "c")
+        assert reason in room.refused("container", "restore", "c")
+        assert reason in room.refused("container", "restore", "--import", str(room.directory / "x.tar"))
+        assert room.inspect("c")["State"]["Pid"] == pid
+        assert not (room.directory / "x.tar").exists()
+        return
+    before = int(room.libpod("logs", "--tail", "1", "c").words)
+    room.libpod("container", "checkpoint", "c")
+    assert room.inspect("c")["State"]["Checkpointed"] is True
+    room.libpod("container", "restore", "c")
+    assert room.inspect("c")["State"]["Restored"] is True
+    numbers = [int(line) for line in room.libpod("logs", "c").words.splitlines()]
+    assert numbers[-1] > before
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _programs(directory: Path, **scripts: str) -> dict[str, str]:
+    """A search path with what the runtime needs, and *scripts*."""
+    directory.mkdir()
+    for name in ("runc", "conmon", "sh"):
+        path = shutil.which(name)
+        assert path is not None
+        (directory / name).symlink_to(path)
+    for name, text in scripts.items():
+        path_of_script = directory / name
+        path_of_script.write_text(f"#!/bin/sh\n{text}\n")
+        path_of_script.chmod(0o755)
+    return {"PATH": str(directory)}
+
+
+@pytest.mark.parametrize(
+    ("scripts", "said"),
+    [
+        ({}, "there is no criu in the search path"),
+        ({"criu": "echo Version: 3.10"}, "criu 3.10: at least 3.11 is needed"),
+        ({"criu": "echo nonsense"}, "of an unknown version"),
+        ({"criu": "exit 127"}, "of an unknown version"),
+    ],
+)
+def test_a_host_without_a_usable_criu(
+    shared: Room, tmp_path: Path, scripts: dict[str, str], said: str
+) -> None:
+    name = shared.libpod("create", IMAGE, "true").words
+    environment = _programs(tmp_path / "bin", **scripts)
+
+    for verb in ("checkpoint", "restore"):
+        result = shared.libpod("container", verb, name, environment=environment, status=125)
+        assert said in result.stderr, result
+        assert "hint:" in result.stderr
+    assert set(os.listdir(shared.inspect(name)["StaticDir"])) == {"secrets", "shm"}
+
+
+def test_a_runtime_that_cannot_is_named(shared: Room) -> None:
+    tools.require_tool("crun")
+    name = shared.libpod("create", IMAGE, "true").words
+    features = subprocess.run(["crun", "checkpoint", "--help"], capture_output=True, check=False)
+    if features.returncode == 0:
+        pytest.skip("this crun can do it")
+
+    shared.options = ["--runtime", "crun"]
+    try:
+        assert "with the OCI runtime crun" in shared.refused("container", "checkpoint", name)
+    finally:
+        shared.options = []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("checkpoint",), "at least one container"),
+        (("checkpoint", "no-such"), "no-such"),
+        (("checkpoint", "--compress", "zstd", "--export", "x", "c"), "zstd is not supported"),
+        (("checkpoint", "--compress", "lz4", "--export", "x", "c"), "unknown compression 'lz4'"),
+        (("checkpoint", "--compress", "gzip", "c"), "for --export"),
+        (("checkpoint", "--ignore-rootfs", "c"), "for --export"),
+        (("checkpoint", "--export", "x", "a", "b"), "--export is for one container"),
+        (("checkpoint", "--all", "c"), "not both"),
+        (("restore", "--name", "n", "c"), "--name is for --import"),
+        (("restore", "--import", "x", "c"), "not both"),
+        (("restore", "--import", "x", "--all"), "not both"),
+        (("restore", "no-such"), "no-such"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(shared: Room, arguments: tuple[str, ...], said: str) -> None:
+    assert said in shared.refused("container", *arguments)
+
+
+@pytest.mark.parametrize("verb", ["checkpoint", "restore"])
+def test_they_are_verbs_of_containers_only(shared: Room, verb: str) -> None:
+    assert "unrecognized command" in shared.refused(verb, "c")
+
+
+def test_all_of_none_is_nothing(shared: Room) -> None:
+    for verb in ("checkpoint", "restore"):
+        assert shared.libpod("container", verb, "--all").stdout == ""
