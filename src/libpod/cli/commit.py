@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from libpod.cli import codes, output, transfers
 
 TYPE_CHECKING = False
@@ -36,7 +34,7 @@ def run(options: Namespace) -> int:
     """Make the image and print its ID."""
     from libpod.cli import runtimes
     from libpod.containers import commit
-    from libpod.host import files
+    from libpod.host import outputs
 
     wanted = commit.CommitOptions(
         changes=options.change,
@@ -52,6 +50,6 @@ def run(options: Namespace) -> int:
         how = transfers.transfer_options(options)
         image = commit.commit(runtime.images, container, options.name, wanted, how)
     if options.iidfile:
-        files.write_atomic(os.path.abspath(options.iidfile), f"sha256:{image.id}".encode(), mode=0o644)
+        outputs.write(options.iidfile, f"sha256:{image.id}".encode())
     output.data(image.id)
     return codes.DONE

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from libpod.cli.parser import Parser
-    from libpod.containers.container import Container
     from libpod.containers.copying import Place
     from libpod.runtime import Runtime
 
@@ -96,6 +95,7 @@ def _export(options: Namespace) -> int:
     from libpod.cli import runtimes
     from libpod.containers import copying
     from libpod.errors import FileError, InvalidArgument
+    from libpod.host import outputs
 
     if options.output is None and sys.stdout.isatty():
         raise InvalidArgument("a tar does not belong on a terminal", hint="use --output FILE, or a pipe")
@@ -105,19 +105,8 @@ def _export(options: Namespace) -> int:
             if options.output is None:
                 copying.export(container, sys.stdout.buffer)
             else:
-                _export_to_file(container, options.output)
+                with outputs.writing(options.output) as stream:
+                    copying.export(container, stream)
         except OSError as error:
             raise FileError("write", options.output or "standard output", error) from error
     return codes.DONE
-
-
-def _export_to_file(container: Container, path: str) -> None:
-    """A file that could not be written whole does not stay."""
-    from libpod.containers import copying
-
-    with open(path, "wb") as stream:
-        try:
-            copying.export(container, stream)
-        except BaseException:
-            os.unlink(path)
-            raise

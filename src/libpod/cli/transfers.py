@@ -218,7 +218,7 @@ def configure_push(parser: Parser) -> None:
 
 def _push(options: Namespace) -> int:
     from libpod.cli import runtimes
-    from libpod.host import files
+    from libpod.host import outputs
     from libpod.images import pushing
 
     with interruptible(), runtimes.open_runtime(options) as runtime:
@@ -232,7 +232,7 @@ def _push(options: Namespace) -> int:
             remove_signatures=options.remove_signatures,
         )
     if options.digestfile:
-        files.write_atomic(os.path.abspath(options.digestfile), digest.encode(), mode=0o644)
+        outputs.write(options.digestfile, digest.encode())
     return codes.DONE
 
 

@@ -8,7 +8,7 @@ import shutil
 import tarfile
 
 from libpod.errors import DamagedImage, FileError, InvalidArgument, LibpodError
-from libpod.host import files, jsonutil
+from libpod.host import files, jsonutil, outputs
 from libpod.images import pulling, reference, transport
 from libpod.values import NamedTuple
 
@@ -301,6 +301,10 @@ def _hand_over(made: str, target: str | BinaryIO) -> None:
     if not isinstance(target, str):
         with open(made, "rb") as file:
             shutil.copyfileobj(file, target, 1 << 20)
+        return
+    if outputs.is_special(target):
+        with open(made, "rb") as file, outputs.writing(target) as stream:
+            shutil.copyfileobj(file, stream, 1 << 20)
         return
     partial = f"{os.path.abspath(target)}.tmp-{os.urandom(6).hex()}"
     try:

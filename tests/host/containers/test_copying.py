@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import subprocess
 import tarfile
 from pathlib import Path
@@ -250,6 +251,18 @@ def test_export(room: Room, tmp_path: Path, state: str) -> None:
             assert archive.getmember("bin/sh").issym()
             assert archive.getmember("home/worker").uid == 1000
     assert "no such container" in room.refused("export", "nobody")
+
+
+def test_a_device_is_written_to_and_never_replaced(room: Room, tmp_path: Path) -> None:
+    device = tmp_path / "null"
+    os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    container(room, "created")
+    room.libpod("export", "-o", str(device), "c")
+    room.refused("export", "-o", str(device), "nobody")
+    room.libpod("save", "-q", "-o", str(device), "bb")
+    room.libpod("commit", "-q", "--iidfile", str(device), "c")
+    assert stat.S_ISCHR(device.stat().st_mode)
+    room.libpod("rmi", "-f", room.libpod("images", "-q", "--filter", "dangling=true").words)
 
 
 def test_export_to_a_full_disk_leaves_no_file(room: Room, tmp_path: Path) -> None:
