@@ -29,6 +29,7 @@ VENDOR = "/usr/share/containers/mounts.conf"
 FIPS_MARK = "/etc/system-fips"
 SECRETS = "/run/secrets"
 DIRECTORY_MODE = 0o755
+_PLACES = "mounts"
 
 
 def binds(engine: Engine, record: ContainerRecord) -> dict[str, str]:
@@ -72,14 +73,22 @@ def _entries(engine: Engine) -> Iterator[tuple[str, str]]:
 
 def own_directory(record: ContainerRecord, destination: str) -> str:
     """The place in the run directory for what is mounted at *destination*, made as a directory."""
-    path = os.path.join(record.run_directory, destination.lstrip("/"))
+    path = _place(record, destination)
     files.make_directory(path, DIRECTORY_MODE)
     tree.change_owner(path, idmaps.root_owner(record))
     return path
 
 
+def _place(record: ContainerRecord, destination: str) -> str:
+    """One name for each destination, side by side: the container writes what is in them, and a link that it
+    makes in one must not lead us elsewhere when another is mounted below.
+    """
+    name = destination.strip("/").replace("%", "%25").replace("/", "%2F")
+    return os.path.join(record.run_directory, _PLACES, name)
+
+
 def _copied(record: ContainerRecord, source: str, destination: str) -> str:
-    target = os.path.join(record.run_directory, destination.lstrip("/"))
+    target = _place(record, destination)
     if os.path.exists(target):
         return target
     files.make_directory(os.path.dirname(target), DIRECTORY_MODE)

@@ -51,6 +51,23 @@ def test_copies_are_bound(room: Room, source: Path) -> None:
     assert "new" in room.libpod("start", "-a", "c").stdout.split()
 
 
+def test_a_link_that_the_container_has_made_leads_nowhere(room: Room, source: Path) -> None:
+    hidden = room.directory / "hidden"
+    hidden.mkdir()
+    (hidden / "file").write_text("of the host\n")
+    configure(room, f"{source}:/run/secrets\n")
+    room.libpod(
+        "create", "--name", "c", IMAGE, "sh", "-c", f"ls /run/secrets/b; ln -s {hidden} /run/secrets/b"
+    )
+    room.libpod("start", "-a", "c")
+    (room.directory / "mounts.conf").write_text(
+        f"{source}:/run/secrets\n{source}:/run/secrets/b\n{source}:/run/secrets/b/new\n"
+    )
+    shown = room.libpod("start", "-a", "c", status=None)
+    assert "file" not in shown.stdout.split()
+    assert [path.name for path in hidden.iterdir()] == ["file"]
+
+
 def test_the_users_own_mount_goes_before(room: Room, source: Path) -> None:
     configure(room, f"{source}:/c")
     assert room.say("--tmpfs", "/c", command=("ls", "/c")) == ""
@@ -85,5 +102,5 @@ def test_the_first_of_the_two_files_counts(room: Room, source: Path, monkeypatch
         assert defaultmounts.binds(runtime.engine, record) == {}
         (room.directory / "fips").touch()
         (place,) = defaultmounts.binds(runtime.engine, record).items()
-        assert place == ("/run/secrets", f"{record.run_directory}/run/secrets")
+        assert place == ("/run/secrets", f"{record.run_directory}/mounts/run%2Fsecrets")
         assert (Path(place[1]) / "system-fips").read_bytes() == b""
