@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from libpod.cli.verbs import CONTAINER_ONLY_VERBS, CONTAINER_VERBS
 
 TYPE_CHECKING = False
@@ -18,10 +16,7 @@ NOT_THERE = 1
 
 def configure(parser: Parser) -> None:
     """Add the verbs below this noun."""
-    verbs = {**CONTAINER_VERBS, **CONTAINER_ONLY_VERBS}
-    made = parser.add_verbs((name, verb.description) for name, verb in verbs.items())
-    for name, verb in verbs.items():
-        getattr(import_module(verb.module), verb.configure)(made[name])
+    parser.add_noun({**CONTAINER_VERBS, **CONTAINER_ONLY_VERBS})
 
 
 def configure_exists(parser: Parser) -> None:

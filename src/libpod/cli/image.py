@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from libpod.cli.verbs import IMAGE_VERBS
 
 TYPE_CHECKING = False
@@ -13,6 +11,4 @@ if TYPE_CHECKING:
 
 def configure(parser: Parser) -> None:
     """Add the verbs below this noun."""
-    made = parser.add_verbs((name, verb.description) for name, verb in IMAGE_VERBS.items())
-    for name, verb in IMAGE_VERBS.items():
-        getattr(import_module(verb.module), verb.configure)(made[name])
+    parser.add_noun(IMAGE_VERBS)

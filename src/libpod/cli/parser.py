@@ -12,7 +12,7 @@ from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, NoReturn
 
     Run = Callable[[argparse.Namespace], int]
@@ -25,6 +25,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
         super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False, add_help=False)
+        self.asked: str | None = None
         # As those that argparse has itself, but a group that is asked for adds a flag without looking how
         # its help would be printed: with the hundred flags of `run` that takes longer than all parsing.
         self._words = self.add_argument_group("positional arguments")
@@ -49,6 +50,17 @@ class Parser(argparse.ArgumentParser):
         if no_verb:
             message = f"unrecognized command '{self.prog} {rest.rpartition(chr(39) + ' (')[0]}'"
         raise InvalidArgument(message, hint=f"see '{self.prog} --help'")
+
+    def add_noun(self, table: Mapping[str, verbs.Verb]) -> None:
+        """Add the verbs of a noun; where the one that is asked for is among them, that one alone.
+
+        conmon waits for `container cleanup` at the end of every container: to make the grammar of all other
+        verbs would take longer than its work.
+        """
+        wanted = {name: verb for name, verb in table.items() if name == self.asked} or table
+        made = self.add_verbs((name, verb.description) for name, verb in wanted.items())
+        for name, verb in wanted.items():
+            getattr(import_module(verb.module), verb.configure)(made[name])
 
     def add_verbs(self, table: Iterable[tuple[str, str]]) -> dict[str, Parser]:
         """Add verbs, given as names and descriptions. One of them must follow."""
@@ -136,8 +148,8 @@ def _in_a_list(description: str) -> str:
     return (first[0].lower() + first[1:]).replace("%", "%%")
 
 
-def make_parser(verb: str | None = None) -> Parser:
-    """The whole grammar, or, quicker, the part of it that *verb* needs."""
+def make_parser(verb: str | None = None, following: str | None = None) -> Parser:
+    """The whole grammar, or, quicker, the part of it that *verb* needs with the word *following* it."""
     parser = _Whole(prog="libpod", description=_DESCRIPTION, usage="libpod [options] VERB [arguments]")
     parser.add_argument("--version", action="version", version=f"libpod version {VERSION}")
     for flag in global_options.FLAGS:
@@ -145,6 +157,7 @@ def make_parser(verb: str | None = None) -> Parser:
     wanted = {verb: verbs.VERBS[verb]} if verb in verbs.VERBS else verbs.VERBS
     made = parser.add_verbs((name, entry.description) for name, entry in wanted.items())
     for name, entry in wanted.items():
+        made[name].asked = following
         getattr(import_module(entry.module), entry.configure)(made[name])
     return parser
 
@@ -170,7 +183,8 @@ def parse(given: global_options.Given) -> argparse.Namespace:
     if given.verb not in verbs.VERBS:
         raise InvalidArgument(f"unrecognized command 'libpod {given.verb}'", hint="see 'libpod --help'")
     parsed = argparse.Namespace(**given.values)
-    parsed, rest = make_parser(given.verb).parse_known_args([given.verb, *given.rest], parsed)
+    parser = make_parser(given.verb, given.rest[0] if given.rest else None)
+    parsed, rest = parser.parse_known_args([given.verb, *given.rest], parsed)
     if rest:
         raise _unknown(rest[0], parsed)
     return parsed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 
 from libpod.cli import codes, output, podlife, podlist, ps
 from libpod.cli.verbs import POD_VERBS
@@ -37,9 +36,7 @@ CONTAINER_COLUMNS: Final = {"ids": ("IDS", "Id"), "names": ("NAMES", "Names"), "
 
 def configure(parser: Parser) -> None:
     """Add the verbs below this noun."""
-    made = parser.add_verbs((name, verb.description) for name, verb in POD_VERBS.items())
-    for name, verb in POD_VERBS.items():
-        getattr(import_module(verb.module), verb.configure)(made[name])
+    parser.add_noun(POD_VERBS)
 
 
 def configure_ps(parser: Parser) -> None:

@@ -1,11 +1,15 @@
-"""Taking down what a container needs only while it runs, and removing it. The caller holds its lock."""
+"""Taking down what a container needs only while it runs, and removing it. The caller holds its lock.
+
+This is on the way of verbs that take nothing down, such as `exec`: what works on mounts, networks and volumes
+is imported where they are.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-from libpod.containers import connecting, idmaps, starthooks, volumemounts
+from libpod.containers import starthooks
 from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
@@ -15,7 +19,7 @@ from libpod.errors import (
     NoSuchContainer,
     OCIRuntimeError,
 )
-from libpod.host import files, jsonutil, mounts, proc, tree
+from libpod.host import files, jsonutil, proc, tree
 from libpod.oci import exits
 
 TYPE_CHECKING = False
@@ -60,6 +64,8 @@ def take_down(engine: Engine, record: ContainerRecord) -> None:
 
 def disconnect(engine: Engine, record: ContainerRecord) -> None:
     """Leave the networks, and save that."""
+    from libpod.containers import connecting
+
     if connecting.disconnect(engine, record):
         engine.state.save_container(record)
 
@@ -83,6 +89,9 @@ def _cgroup_parent(record: ContainerRecord) -> str:
 
 def unmount(engine: Engine, record: ContainerRecord, *, note: bool = True) -> None:
     """Give up the mounts that `libpod.containers.start.mount` made, and with *note* save that it is so."""
+    from libpod.containers import volumemounts
+    from libpod.host import mounts
+
     source = record.describe()
     for path in jsonutil.get_str_list(record.config, "mounts", [], source=source):
         mounts.unmount_if_mounted(path)
@@ -116,7 +125,7 @@ def after_failure(engine: Engine, record: ContainerRecord) -> None:
         record.pid = record.conmon_pid = 0
         engine.state.save_container(record)
     with _collected(errors):
-        connecting.disconnect(engine, record)
+        disconnect(engine, record)
     with _collected(errors):
         unmount(engine, record)
         engine.state.save_container(record)
@@ -161,6 +170,8 @@ def remove(engine: Engine, record: ContainerRecord, *, with_pod: bool = False) -
     Its state is *removing* from the first step on, so that what a crash leaves is known for what it is.
     Raises what `require_removable` raises.
     """
+    from libpod.containers import idmaps
+
     require_removable(engine, record, with_pod=with_pod)
     created = record.status not in (CONFIGURED, EXITED)
     record.pid = record.conmon_pid = 0
@@ -193,6 +204,8 @@ def require_removable(engine: Engine, record: ContainerRecord, *, with_pod: bool
     *with_pod*, and NotSupported while a network of Podman's netavark is set up for it, whose addresses and
     rules nobody would give back.
     """
+    from libpod.containers import connecting
+
     connecting.require_removable(engine, record)
     if record.config.get("pause") is True and record.pod and not with_pod:
         raise InvalidState(

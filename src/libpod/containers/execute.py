@@ -14,7 +14,6 @@ it and a container is not removed under it.
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 
 from libpod.containers import names
@@ -184,7 +183,7 @@ def _oci_process(record: ContainerRecord, options: ExecOptions) -> dict[str, obj
     """The container's process with another command, and with the user that it is to run as."""
     source = record.describe()
     stored = jsonutil.get_object(record.config, "spec", source=source)
-    process = copy.deepcopy(dict(jsonutil.get_object(stored, "process", source=source)))
+    process = jsonutil.copied(dict(jsonutil.get_object(stored, "process", source=source)))
     own = jsonutil.get_str(record.config, "user", "", source=source)
     user = users.lookup(_root(record), options.user or own)
     process["args"] = list(options.command)

@@ -166,11 +166,9 @@ def _create(
 
 def _load_what_follows() -> None:
     """Import what the rest of a container's life needs, while the runtime keeps the other processor busy."""
-    import shutil
-
     from libpod.oci import attach
 
-    del attach, shutil
+    del attach
 
 
 def _relabel(record: ContainerRecord) -> None:

@@ -8,8 +8,6 @@ nothing is sent, and that is no error.
 
 from __future__ import annotations
 
-import socket
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +29,9 @@ def send(fields: Mapping[str, object]) -> bool:
 
     Names are upper case. Values longer than 16384 characters are cut, so that an entry fits a datagram.
     """
+    # Imported where something is sent: hosts without a journal need it for nothing.
+    import socket
+
     data = encode({"SYSLOG_IDENTIFIER": IDENTIFIER, **fields})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:

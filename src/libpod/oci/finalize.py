@@ -6,10 +6,10 @@ bound over the container's own, cgroup path, host name and annotations. Podman 4
 
 from __future__ import annotations
 
-import copy
 import posixpath
 
 from libpod.errors import DecodeError
+from libpod.host import jsonutil
 from libpod.oci import users
 from libpod.oci.spec import text, texts
 from libpod.values import NamedTuple
@@ -67,7 +67,7 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
     Raises InvalidArgument if the user is not known in the container, and DecodeError if *stored* is no
     specification.
     """
-    spec: Object = copy.deepcopy(dict(stored))
+    spec: Object = jsonutil.copied(dict(stored))
     process = _object(spec, "process")
     linux = _object(spec, "linux")
     user = users.lookup(facts.root, facts.user, facts.groups)

@@ -26,7 +26,7 @@ import os
 import stat
 
 from libpod.errors import FileError, NotSupported
-from libpod.host import files, linux, mounts, proc
+from libpod.host import files, linux, mounts, proc, tree
 from libpod.storage.idmaps import NO_MAPS
 
 TYPE_CHECKING = False
@@ -148,10 +148,8 @@ class OverlayDriver:
         path = self._path(layer_id)
         if not os.path.lexists(path):
             return
-        import shutil
-
         try:
-            shutil.rmtree(path)
+            tree.delete(path)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -312,9 +310,8 @@ class OverlayDriver:
         """The kernel refuses to mount a volatile layer again until this mark of it is gone."""
         mark = os.path.join(self._path(layer_id), "work/work/incompat/volatile")
         if os.path.isdir(mark):
-            import shutil
-
-            shutil.rmtree(mark, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                tree.delete(mark)
 
     def unmount(self, layer_id: str) -> None:
         """Detach the mount, and remove the mount point as containers/storage does."""

@@ -47,10 +47,8 @@ class VfsDriver:
     def remove(self, layer_id: str) -> None:
         """Remove the layer's tree."""
         path = self.difference(layer_id)
-        import shutil
-
         try:
-            shutil.rmtree(path)
+            tree.delete(path)
         except FileNotFoundError:
             return
         except OSError as error:

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 # There is a way without each of these.
 NEVER = {
     "dataclasses", "datetime", "filelock", "hashlib", "inspect", "logging", "pathlib", "platform", "psutil",
-    "pystemd", "random", "sqlite3", "tempfile", "typing", "libpod.boot.refresh", "libpod.images.manager",
+    "copy", "pystemd", "random", "shutil", "sqlite3", "tempfile", "typing", "zlib", "libpod.boot.refresh",
+    "libpod.images.manager",
 }  # fmt: skip
 # What only a start of a container needs.
 STARTING = {"libpod.containers.create", "libpod.containers.start", "libpod.oci.finalize", "libpod.oci.spec"}
+# What only the start, the end and the removal of a container need.
+TAKING_DOWN = {
+    "libpod.containers.connecting", "libpod.containers.volumemounts", "libpod.host.mounts",
+}  # fmt: skip
 # What only a change needs.
 CHANGING = {"ctypes", "socket", "subprocess", "libpod.containers.container", "libpod.runtime"}
 
@@ -36,7 +41,7 @@ def imported(room: Room, *command: str) -> set[str]:
     ("command", "banned"),
     [
         (("run", "--rm", "--network", "none", IMAGE, "true"), NEVER),
-        (("exec", "up", "true"), NEVER | STARTING),
+        (("exec", "up", "true"), NEVER | STARTING | TAKING_DOWN),
         # It shows times.
         (("ps",), (NEVER - {"datetime"}) | STARTING | CHANGING),
     ],

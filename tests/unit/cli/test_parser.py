@@ -182,6 +182,25 @@ def test_the_grammar_of_one_verb_is_the_same_in_the_whole(verb: str) -> None:
     assert alone[verb].format_help() == subparsers(make_parser())[verb].format_help()
 
 
+@pytest.mark.parametrize(
+    ("noun", "table"),
+    [
+        ("container", {**verbs.CONTAINER_VERBS, **verbs.CONTAINER_ONLY_VERBS}),
+        ("image", verbs.IMAGE_VERBS),
+        ("pod", verbs.POD_VERBS),
+    ],
+)
+def test_the_grammar_of_a_noun_s_verb_is_the_same_in_the_whole(
+    noun: str, table: dict[str, verbs.Verb]
+) -> None:
+    whole = subparsers(subparsers(make_parser())[noun])
+    assert whole.keys() == table.keys()
+    for verb in table:
+        alone = subparsers(subparsers(parser.make_parser(noun, verb))[noun])
+        assert alone.keys() == {verb}
+        assert alone[verb].format_help() == whole[verb].format_help()
+
+
 def test_help_has_a_line_for_every_verb_and_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse(["--help"])

@@ -185,3 +185,12 @@ def test_the_place_in_a_list_or_object_is_named() -> None:
         jsonutil.get_str_list(VALUES, "mixed list", source="s")
     with pytest.raises(DecodeError, match=r"s: mixed object\.k: expected text"):
         jsonutil.get_str_map(VALUES, "mixed object", source="s")
+
+
+def test_a_copy_shares_nothing_that_can_change() -> None:
+    value = {"list": [1, {"a": None}], "text": "x", "empty": {}}
+    found = jsonutil.copied(value)
+    assert found == value
+    found["list"][1]["a"] = 2  # type: ignore[index]
+    found["empty"]["b"] = 3  # type: ignore[index]
+    assert value == {"list": [1, {"a": None}], "text": "x", "empty": {}}
