@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import leftovers, tools
 from tests.lab import image
-from tests.lab.containers import IMAGE, Room, Traces
+from tests.lab.containers import IMAGE, Room, Traces, furnished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,31 +29,16 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@contextlib.contextmanager
-def _opened(template: Path, directory: Path) -> Iterator[Room]:
-    """A store in *directory*; once its containers are removed, it must be as it was at first."""
-    room = Room(directory)
-    subprocess.run(["cp", "-a", "--reflink=auto", template, room.root], check=True)
-    before = room.traces()
-    try:
-        yield room
-        room.clear()
-        assert room.settled(lambda: room.traces() == before), room.traces().difference(before)
-    finally:
-        room.close()
-        shutil.rmtree(room.root, ignore_errors=True)
-
-
 @pytest.fixture(name="room")
 def _room(template: Path, tmp_path: Path) -> Iterator[Room]:
     """A store of this test alone."""
-    with _opened(template, tmp_path) as room:
+    with furnished(Room(tmp_path), template) as room:
         yield room
 
 
 @pytest.fixture(scope="module", name="used_store")
 def _used_store(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Room, Traces]]:
-    with _opened(template, tmp_path_factory.mktemp("s")) as room:
+    with furnished(Room(tmp_path_factory.mktemp("s")), template) as room:
         # What the first use makes and keeps is there before anybody looks for what a test has left.
         room.libpod("rm", room.libpod("create", IMAGE, "true").words)
         yield room, room.traces()

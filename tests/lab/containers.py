@@ -7,11 +7,12 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tests import leftovers
 
@@ -82,6 +83,9 @@ def no_network(words: Sequence[str]) -> list[str]:
     """The flag that keeps a container out of the host's networks, unless *words* ask for one."""
     asked = any(word.startswith(("--net", "--pod", "--publish")) or word in ("-p", "-P") for word in words)
     return [] if asked else ["--network", "none"]
+
+
+R = TypeVar("R", bound="Room")
 
 
 class Room:
@@ -322,6 +326,20 @@ class Room:
             for directory, _names_of_directories, _files in os.walk(top, topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(directory)
+
+
+@contextlib.contextmanager
+def furnished(room: R, template: Path) -> Iterator[R]:
+    """*room* with a copy of a store; once its containers are removed, it must be as it was at first."""
+    subprocess.run(["cp", "-a", "--reflink=auto", template, room.root], check=True)
+    before = room.traces()
+    try:
+        yield room
+        room.clear()
+        assert room.settled(lambda: room.traces() == before), room.traces().difference(before)
+    finally:
+        room.close()
+        shutil.rmtree(room.root, ignore_errors=True)
 
 
 def _names(directory: Path) -> list[str]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import leftovers, tools
+from tests import tools
 from tests.host.images.room import ImageRoom
-from tests.lab import image
 from tests.lab import registry as lab
 
 if TYPE_CHECKING:
@@ -20,24 +19,11 @@ if TYPE_CHECKING:
     from tests.lab.registry import Faulty, Registry
 
 
-@pytest.fixture(scope="session", name="template")
-def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one image, to copy."""
-    tools.require_root()
-    for program in ("runc", "conmon", "skopeo", "busybox", "docker-registry", "openssl", "umoci"):
-        tools.require_tool(program)
-    directory = tmp_path_factory.mktemp("template")
-    image.write_layout(directory / "layout")
-    image.install(directory / "layout", directory / "root", directory / "run", directory / "policy.json")
-    leftovers.unmount([str(directory / "root" / "overlay")])
-    return directory
-
-
 @pytest.fixture(name="room")
 def _room(template: Path, tmp_path: Path) -> Iterator[ImageRoom]:
     """A store of this test alone. At its end nothing of a transfer and no container may be left."""
     room = ImageRoom(tmp_path)
-    subprocess.run(["cp", "-a", "--reflink=auto", template / "root", room.root], check=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", template, room.root], check=True)
     try:
         yield room
         room.clear()
@@ -51,16 +37,19 @@ def _room(template: Path, tmp_path: Path) -> Iterator[ImageRoom]:
 @pytest.fixture(scope="session", name="registry")
 def _registry(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry without TLS and credentials, with `t/bb:latest`."""
+    for program in ("docker-registry", "openssl", "umoci"):
+        tools.require_tool(program)
+    made = template.parent
     with lab.registry(tmp_path_factory.mktemp("registry")) as found:
         command = [
             "skopeo",
             "--policy",
-            str(template / "policy.json"),
+            str(made / "policy.json"),
             "copy",
             "--quiet",
             "--dest-tls-verify=false",
         ]
-        subprocess.run([*command, f"oci:{template}/layout:latest", f"docker://{found.host}/t/bb"], check=True)
+        subprocess.run([*command, f"oci:{made}/layout:latest", f"docker://{found.host}/t/bb"], check=True)
         yield found
 
 
