@@ -130,6 +130,9 @@ def checkpoint(engine: Engine, record: ContainerRecord, wanted: CheckpointOption
         from libpod.containers import migration
 
         migration.require_exportable(record, wanted)
+    if record.state.get("newExecSessions"):
+        # They are no children of its first process, and CRIU does not see them.
+        engine.warn(f"exec sessions of container {record.name} are no part of its checkpoint")
     bundle = record.static_directory
     began = time.monotonic_ns()
     _dump(engine, record, wanted)

@@ -20,7 +20,7 @@ import os
 import stat
 import tarfile
 
-from libpod.containers import changes, create, names
+from libpod.containers import changes, cleanup, create, names
 from libpod.containers.checkpoint import (
     DUMP_FIGURES,
     IMAGES,
@@ -31,7 +31,15 @@ from libpod.containers.checkpoint import (
     read_tar,
     require_supported,
 )
-from libpod.errors import DecodeError, FileError, InvalidArgument, InvalidState, NotSupported
+from libpod.errors import (
+    DecodeError,
+    FileError,
+    InvalidArgument,
+    InvalidState,
+    LibpodError,
+    NotSupported,
+    OCIRuntimeError,
+)
 from libpod.host import archive, files, jsonutil, rooted, tree
 from libpod.images import difference
 from libpod.state.records import ContainerRecord
@@ -194,9 +202,21 @@ def restore(
     container = Container(engine, create_imported(engine, path, name))
     try:
         return container, container.restore(wanted)
-    except BaseException:
-        container.remove(force=True, timeout=0)
+    except BaseException as error:
+        _take_back(engine, container)
+        if isinstance(error, OCIRuntimeError):
+            # It speaks of files that went with the container.
+            error.hint = None
         raise
+
+
+def _take_back(engine: Engine, container: Container) -> None:
+    """Remove a container that could not be restored; what made that fail is the error."""
+    try:
+        with contextlib.suppress(*cleanup.GONE):
+            container.remove(force=True, timeout=0)
+    except LibpodError as error:
+        engine.warn(f"container {container.name} of the checkpoint is left: {error}")
 
 
 def create_imported(engine: Engine, path: str, name: str = "") -> ContainerRecord:
@@ -217,7 +237,9 @@ def create_imported(engine: Engine, path: str, name: str = "") -> ContainerRecor
             identifier,
             [name],
             image.id,
-            metadata=json.dumps({"image-name": "", "image-id": image.id, "name": name}),
+            metadata=json.dumps(
+                {"image-name": next(iter(image.names), ""), "image-id": image.id, "name": name}
+            ),
             layer_names=[f"{name}-layer"],
         )
         undo.callback(engine.store.delete_container, identifier)
@@ -227,15 +249,19 @@ def create_imported(engine: Engine, path: str, name: str = "") -> ContainerRecor
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
         config = adapted(config, identifier, name, directory, run_directory)
-        config.update(
-            lockID=lock.number, cgroupManager=engine.cgroups.name, runtime=engine.runtime.name,
-            rootfsImageID=image.id,
-        )  # fmt: skip
+        config.update(lockID=lock.number, runtime=engine.runtime.name, rootfsImageID=image.id)
+        _choose_cgroup(engine, config)
         record = ContainerRecord(identifier, config, create.first_state(run_directory))
         engine.state.add_container(record)
         undo.pop_all()
     engine.event(record, "create")
     return record
+
+
+def _choose_cgroup(engine: Engine, config: dict[str, object]) -> None:
+    """A parent of the other cgroup manager means nothing to ours."""
+    if config.get("cgroupManager") != engine.cgroups.name:
+        config.update(cgroupManager=engine.cgroups.name, cgroupParent=engine.cgroups.default_parent)
 
 
 def _check_id(identifier: str, path: str) -> None:
