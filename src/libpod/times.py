@@ -84,6 +84,14 @@ def human_duration(seconds: float) -> str:
     return f"{int(seconds / _HOUR) // _YEAR_HOURS} years"
 
 
+def span(seconds: float) -> str:
+    """A length of time as Go prints one: `1h2m3s`."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    text = f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes)
+    return f"{text}{whole % 60}s"
+
+
 _STEPS = (
     (2 * _DAY_HOURS, 1, "hours"),
     (2 * _WEEK_HOURS, _DAY_HOURS, "days"),

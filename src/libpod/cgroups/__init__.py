@@ -72,10 +72,13 @@ class Manager(Protocol):
 
     # ------------------------------------------------------------ both
 
-    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
+    def figures(
+        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
+    ) -> Figures:
         """What the kernel counts for a group, as `container_cgroup` and `pod_group` name it.
 
-        Who asks for many groups looks once for what is *mounted* (`hierarchy.hierarchies`).
+        Who asks for many groups looks once for what is *mounted* (`hierarchy.hierarchies`). A *brief* reading
+        is quicker and has less; see `cgroups.figures.read`.
 
         FileError (ENOENT) if there is no such group, NotSupported where control groups are disabled.
         """

@@ -74,11 +74,13 @@ class CgroupfsManager:
         """Remove its directories in every hierarchy."""
         Cgroup(self.container_path(parent, container_id)).remove()
 
-    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
+    def figures(
+        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
+    ) -> Figures:
         """Read from the mounted hierarchies."""
         from libpod.cgroups import figures
 
-        return figures.read(group, mounted)
+        return figures.read(group, mounted, brief=brief)
 
 
 def _below(parent: str, name: str) -> str:

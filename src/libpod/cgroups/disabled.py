@@ -51,7 +51,13 @@ class DisabledManager:
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove nothing."""
 
-    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:  # noqa: ARG002
+    def figures(
+        self,
+        group: str,  # noqa: ARG002
+        mounted: Sequence[Hierarchy] | None = None,  # noqa: ARG002
+        *,
+        brief: bool = False,  # noqa: ARG002
+    ) -> Figures:
         """Always NotSupported."""
         raise NotSupported(
             "without control groups nothing is counted", hint='use cgroup_manager = "cgroupfs" or "systemd"'

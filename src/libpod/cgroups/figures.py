@@ -11,7 +11,6 @@ import os
 
 from libpod.cgroups.hierarchy import check_path, hierarchies
 from libpod.errors import FileError
-from libpod.host import files
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -24,6 +23,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _SECOND = 1_000_000_000
 # Version 1 writes the largest whole number of pages for "no limit"; anything as large means the same.
 _NO_LIMIT = 1 << 62
+_MAIN = frozenset(("cpu", "memory", "pids", "block_read"))
+_LARGEST = 1 << 16
 _MISSING = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.ENOTDIR)
 
 
@@ -52,37 +53,43 @@ class Figures(NamedTuple):
     """Bytes written to block devices."""
 
 
-def read(group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
+def read(group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False) -> Figures:
     """The figures of the control group *group*, a path from the root of the hierarchies.
 
-    *mounted* are the hierarchies, where they are known. FileError (ENOENT) if there is no such group in any
+    *mounted* are the hierarchies, where they are known. What `stats` does not show (user and system time,
+    inactive cache, limit of processes) may be left at 0 in a *brief* reading: to count the cache takes the kernel
+    longer than all else. FileError (ENOENT) if there is no such group in any
     of them; InvalidArgument if it is not a path.
     """
     check_path(group)
     found: dict[str, int] = {}
-    exists = False
+    places = hierarchies() if mounted is None else mounted
+    name = group.strip("/")
     # Version 1 first: a version 2 hierarchy beside it has what is counted without any controller.
-    for hierarchy in sorted(hierarchies() if mounted is None else mounted, key=lambda each: each.version):
-        directory = f"{hierarchy.mount_point}/{group.strip('/')}"
-        if os.path.isdir(directory):
-            exists = True
-            for name, value in _of(hierarchy, directory):
-                found.setdefault(name, value)
-    if not exists:
+    for hierarchy in sorted(places, key=_version):
+        if hierarchy.version == 2 and found.keys() >= _MAIN:
+            break
+        for key, value in _of(hierarchy, f"{hierarchy.mount_point}/{name}", brief=brief):
+            found.setdefault(key, value)
+    if not found and not any(os.path.isdir(f"{hierarchy.mount_point}/{name}") for hierarchy in places):
         raise FileError("read control group", group, FileNotFoundError(errno.ENOENT, "no such control group"))
     return Figures(**found)
 
 
-def _of(hierarchy: Hierarchy, directory: str) -> Iterator[tuple[str, int]]:
+def _version(hierarchy: Hierarchy) -> int:
+    return hierarchy.version
+
+
+def _of(hierarchy: Hierarchy, directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
     if hierarchy.version == 2:
-        yield from _unified(directory)
+        yield from _unified(directory, brief=brief)
         return
     if "cpuacct" in hierarchy.controllers:
-        yield from _cpu(directory)
+        yield from _cpu(directory, brief=brief)
     if "memory" in hierarchy.controllers:
-        yield from _memory(directory)
+        yield from _memory(directory, brief=brief)
     if "pids" in hierarchy.controllers:
-        yield from _pids(directory)
+        yield from _pids(directory, brief=brief)
     if "blkio" in hierarchy.controllers:
         yield from _block(directory)
 
@@ -90,8 +97,10 @@ def _of(hierarchy: Hierarchy, directory: str) -> Iterator[tuple[str, int]]:
 # ---------------------------------------------------------------- version 1
 
 
-def _cpu(directory: str) -> Iterator[tuple[str, int]]:
+def _cpu(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
     yield from _number("cpu", f"{directory}/cpuacct.usage")
+    if brief:
+        return
     # In clock ticks; older kernels have no other file for the two.
     for line in _lines(f"{directory}/cpuacct.stat"):
         name, _, value = line.partition(" ")
@@ -99,16 +108,20 @@ def _cpu(directory: str) -> Iterator[tuple[str, int]]:
             yield f"cpu_{name}", int(value) * _SECOND // _TICKS
 
 
-def _memory(directory: str) -> Iterator[tuple[str, int]]:
+def _memory(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
     yield from _number("memory", f"{directory}/memory.usage_in_bytes")
     yield from _number("memory_limit", f"{directory}/memory.limit_in_bytes")
-    yield from _named(f"{directory}/memory.stat", {"total_inactive_file": "memory_inactive"})
+    if not brief:
+        yield from _named(f"{directory}/memory.stat", {"total_inactive_file": "memory_inactive"})
 
 
 def _block(directory: str) -> Iterator[tuple[str, int]]:
     lines = _lines(f"{directory}/blkio.throttle.io_service_bytes_recursive")
+    lines = lines or _lines(f"{directory}/blkio.throttle.io_service_bytes")
+    if not lines:
+        return
     totals = {"Read": 0, "Write": 0}
-    for line in lines or _lines(f"{directory}/blkio.throttle.io_service_bytes"):
+    for line in lines:
         # `MAJOR:MINOR Read BYTES`
         words = line.split()
         if len(words) == 3 and words[1] in totals:
@@ -120,14 +133,15 @@ def _block(directory: str) -> Iterator[tuple[str, int]]:
 # ---------------------------------------------------------------- version 2
 
 
-def _unified(directory: str) -> Iterator[tuple[str, int]]:
+def _unified(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
     names = {"usage_usec": "cpu", "user_usec": "cpu_user", "system_usec": "cpu_system"}
     for name, microseconds in _named(f"{directory}/cpu.stat", names):
         yield name, microseconds * 1000
     yield from _number("memory", f"{directory}/memory.current")
     yield from _number("memory_limit", f"{directory}/memory.max")
-    yield from _named(f"{directory}/memory.stat", {"inactive_file": "memory_inactive"})
-    yield from _pids(directory)
+    if not brief:
+        yield from _named(f"{directory}/memory.stat", {"inactive_file": "memory_inactive"})
+    yield from _pids(directory, brief=brief)
     yield from _io(directory)
 
 
@@ -143,9 +157,10 @@ def _io(directory: str) -> Iterator[tuple[str, int]]:
 # ---------------------------------------------------------------- both
 
 
-def _pids(directory: str) -> Iterator[tuple[str, int]]:
+def _pids(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
     yield from _number("pids", f"{directory}/pids.current")
-    yield from _number("pids_limit", f"{directory}/pids.max")
+    if not brief:
+        yield from _number("pids_limit", f"{directory}/pids.max")
 
 
 def _number(name: str, path: str) -> Iterator[tuple[str, int]]:
@@ -164,10 +179,15 @@ def _named(path: str, names: dict[str, str]) -> Iterator[tuple[str, int]]:
 
 
 def _lines(path: str) -> list[str]:
+    # Not by `libpod.host.files`: there are many of these, and the kernel gives each in one piece.
     try:
-        return files.read_text(path).split("\n")[:-1]
-    except FileError as error:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _LARGEST).decode().split("\n")[:-1]
+        finally:
+            os.close(descriptor)
+    except OSError as error:
         # The group ended meanwhile, or has not this controller.
         if error.errno in _MISSING:
             return []
-        raise
+        raise FileError("read", path, error) from error

@@ -134,11 +134,13 @@ class SystemdManager:
             systemd.stop(f"libpod-{container_id}.scope")
             systemd.reset_failed(f"libpod-conmon-{container_id}.scope")
 
-    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
+    def figures(
+        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
+    ) -> Figures:
         """Read from the mounted hierarchies, as systemd does not know all of them."""
         from libpod.cgroups import figures
 
-        return figures.read(group, mounted)
+        return figures.read(group, mounted, brief=brief)
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:

@@ -59,13 +59,15 @@ class UserCgroupfsManager(CgroupfsManager):
         if self._has_group(parent):
             super().remove_container(parent, container_id)
 
-    def figures(self, group: str, mounted: Sequence[Hierarchy] | None = None) -> Figures:
+    def figures(
+        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
+    ) -> Figures:
         """NotSupported for a container without a group."""
         if not group:
             raise NotSupported(
                 "containers of a user without delegated control groups are not counted", hint=HINT
             )
-        return super().figures(group, mounted)
+        return super().figures(group, mounted, brief=brief)
 
 
 HINT = (

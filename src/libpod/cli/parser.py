@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     Run = Callable[[argparse.Namespace], int]
 
+# Not in other languages: `Parser.error` knows its messages by their words, and to look for translations takes
+# as long as all parsing.
+argparse._ = str  # type: ignore[attr-defined]
+
 _DESCRIPTION = "Keep containers and pods, and make their state true again after a reboot."
 
 

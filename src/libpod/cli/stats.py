@@ -52,11 +52,14 @@ def run(options: Namespace) -> int:
     """Print figures, once or again and again until Ctrl-C."""
     from libpod import cgroups
     from libpod.cli import stores
+    from libpod.config.runtime import RuntimeConfig
     from libpod.errors import InvalidArgument
 
     if options.interval < 1:
         raise InvalidArgument("--interval is at least one second")
-    manager = cgroups.open_manager(stores.load_config(options).cgroup_manager)
+    # What the database remembers says nothing of control groups: it need not be opened for that.
+    config = RuntimeConfig.from_settings(stores.collect(options, create=False))
+    manager = cgroups.open_manager(config.cgroup_manager)
     before: dict[str, Usage] = {}
     while True:
         usages = _read(manager, options)
@@ -95,8 +98,8 @@ def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namesp
 
 def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[str]:
     """The texts of one row."""
-    from libpod.containers.processes import span
     from libpod.oci.units import human_size
+    from libpod.times import span
 
     def size(number: int) -> str:
         return human_size(number, digits=4, gap="")

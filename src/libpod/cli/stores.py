@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from libpod.boot.marker import BootRecord
     from libpod.cli.progress import Progress
-    from libpod.config.runtime import RuntimeConfig, StoredConfig
+    from libpod.config.runtime import RuntimeConfig
     from libpod.config.sources import Settings
     from libpod.runtime import Runtime
     from libpod.state.protocol import State
@@ -161,8 +161,6 @@ def _open(database: str) -> State:
 
 def load_config(options: Namespace) -> RuntimeConfig:
     """The configuration with what the database remembers, if that answers at once: for information only."""
-    from typing import cast
-
     from libpod import state
     from libpod.config.runtime import RuntimeConfig
 
@@ -173,7 +171,7 @@ def load_config(options: Namespace) -> RuntimeConfig:
     try:
         database = state.open(*found, read_only=True, timeout=_INFO_PATIENCE)
         try:
-            return config.adopt(cast("StoredConfig", database.stored_config()))
+            return config.adopt(database.stored_config())
         finally:
             database.close()
     except DatabaseLocked as error:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import shutil
 
 from libpod.containers import idmaps
 from libpod.errors import FileError
@@ -88,6 +87,9 @@ def _place(record: ContainerRecord, destination: str) -> str:
 
 
 def _copied(record: ContainerRecord, source: str, destination: str) -> str:
+    # Imported where there is something to copy: most hosts have no default mounts.
+    import shutil
+
     target = _place(record, destination)
     if os.path.exists(target):
         return target
@@ -110,6 +112,8 @@ def _copied(record: ContainerRecord, source: str, destination: str) -> str:
 
 def _copy_regular(source: str, target: str) -> str:
     """Copy a file's contents and mode; anything but a file is passed over."""
+    import shutil
+
     if os.path.isfile(source):
         shutil.copyfile(source, target)
         shutil.copymode(source, target)

@@ -14,6 +14,7 @@ import time
 from libpod.containers import idmaps
 from libpod.errors import FileError, InvalidArgument
 from libpod.host import files, proc, rooted
+from libpod.times import span
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -156,14 +157,6 @@ def _seconds(ticks: int) -> float:
 def _age(process: Process) -> float:
     up = float(files.read_text("/proc/uptime").split()[0])
     return max(up - _seconds(process.number(22)), 0.0)
-
-
-def span(seconds: float) -> str:
-    """A length of time as Go prints one: `1h2m3s`."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    text = f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes)
-    return f"{text}{whole % 60}s"
 
 
 def _cpu_seconds(process: Process) -> float:

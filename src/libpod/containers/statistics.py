@@ -8,7 +8,7 @@ import time
 
 from libpod.cgroups.hierarchy import hierarchies
 from libpod.containers.status import PAUSED, RUNNING
-from libpod.errors import FileError, LibpodError
+from libpod.errors import FileError
 from libpod.host import files
 from libpod.times import parse_time
 from libpod.values import NamedTuple
@@ -62,7 +62,7 @@ def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
             group = cgroups.container_cgroup(item.config.text("cgroupParent"), item.id)
             # It has ended meanwhile: its control group is gone.
             with contextlib.suppress(FileError):
-                found.append(_read(cgroups.figures(group, mounted), item, total))
+                found.append(_read(cgroups.figures(group, mounted, brief=True), item, total))
     return found
 
 
@@ -80,8 +80,9 @@ def _network(pid: int) -> tuple[int, int]:
     try:
         if os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
             return 0, 0
-        lines = files.read_text(f"/proc/{pid}/net/dev").splitlines()[2:]
-    except (OSError, LibpodError):
+        with open(f"/proc/{pid}/net/dev", "rb", buffering=0) as stream:
+            lines = stream.read().decode().splitlines()[2:]
+    except OSError:
         return 0, 0
     for line in lines:
         name, _, numbers = line.partition(":")

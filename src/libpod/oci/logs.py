@@ -11,7 +11,6 @@ import os
 import re
 import time
 
-from libpod import times
 from libpod.errors import FileError
 from libpod.values import NamedTuple
 
@@ -48,6 +47,8 @@ class Selection(NamedTuple):
         """Whether the line's time is within the limits."""
         if self.since is None and self.until is None:
             return True
+        from libpod import times
+
         moment = times.timestamp(line.time)
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
 

@@ -44,8 +44,9 @@ def imported(room: Room, *command: str) -> set[str]:
         (("exec", "up", "true"), NEVER | STARTING | TAKING_DOWN),
         # It shows times.
         (("ps",), (NEVER - {"datetime"}) | STARTING | CHANGING),
+        (("stats", "--no-stream"), (NEVER - {"datetime"}) | STARTING | CHANGING),
     ],
-    ids=["run", "exec", "ps"],
+    ids=["run", "exec", "ps", "stats"],
 )
 def test_a_start_loads_what_it_needs(room: Room, command: Sequence[str], banned: set[str]) -> None:
     room.sleep("up", "--network", "none")

@@ -70,6 +70,18 @@ def test_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_brief_reading_has_what_stats_shows(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = version_1(tmp_path, V1) if version == 1 else [version_2(tmp_path, V2)]
+    whole = read(monkeypatch, mounted)
+    brief = cgroups.open_manager("cgroupfs").figures(GROUP, mounted, brief=True)
+    shown = ("cpu", "memory", "memory_limit", "pids", "block_read", "block_written")
+    assert [getattr(brief, name) for name in shown] == [getattr(whole, name) for name in shown]
+    assert brief.memory_inactive == brief.pids_limit == 0
+
+
 def test_what_groups_below_transferred_is_counted_where_the_kernel_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
