@@ -57,9 +57,9 @@ def read(group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool 
     """The figures of the control group *group*, a path from the root of the hierarchies.
 
     *mounted* are the hierarchies, where they are known. What `stats` does not show (user and system time,
-    inactive cache, limit of processes) may be left at 0 in a *brief* reading: to count the cache takes the kernel
-    longer than all else. FileError (ENOENT) if there is no such group in any
-    of them; InvalidArgument if it is not a path.
+    inactive cache, limit of processes) may be left at 0 in a *brief* reading: to count the cache takes the
+    kernel longer than all else. FileError (ENOENT) if there is no such group in any of them; InvalidArgument
+    if it is not a path.
     """
     check_path(group)
     found: dict[str, int] = {}
