@@ -21,10 +21,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--iidfile", metavar="FILE", help="write the ID of the image here")
     parser.add_argument("--include-volumes", action="store_true", help="the image has the same volumes")
     parser.add_argument("-m", "--message", metavar="TEXT", default="", help="a comment for the history")
-    parser.add_argument(
-        "-p", "--pause", metavar="BOOL", nargs="?", const="true", default="false",
-        help="let the container stand still meanwhile",
-    )  # fmt: skip
+    parser.add_switch("-p", "--pause", default=False, help="let the container stand still meanwhile")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     parser.add_argument("-s", "--squash", action="store_true", help="make one layer of all")
     parser.runs(run)
@@ -40,7 +37,7 @@ def run(options: Namespace) -> int:
         changes=options.change,
         author=options.author,
         message=options.message,
-        pause=transfers.boolean("--pause", options.pause) is True,
+        pause=options.pause,
         include_volumes=options.include_volumes,
         squash=options.squash,
         form=options.format,

@@ -21,15 +21,8 @@ _STREAM = "-"
 
 def configure(parser: Parser) -> None:
     """Add the arguments of `cp`."""
-    parser.add_argument(
-        "-a",
-        "--archive",
-        metavar="BOOL",
-        nargs="?",
-        type=_truth,
-        default=True,
-        const=True,
-        help="give what is copied to the container's user, or to us (true)",
+    parser.add_switch(
+        "-a", "--archive", default=True, help="give what is copied to the container's user, or to us (true)"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="let a file replace a directory, and the other way round"
@@ -37,12 +30,6 @@ def configure(parser: Parser) -> None:
     parser.add_argument("source", metavar="[CONTAINER:]PATH", help="what to copy; - for a tar on our input")
     parser.add_argument("target", metavar="[CONTAINER:]PATH", help="where to; - for a tar on our output")
     parser.runs(_copy)
-
-
-def _truth(text: str) -> bool:
-    from libpod.cli.parser import truth
-
-    return truth(text)
 
 
 def _copy(options: Namespace) -> int:

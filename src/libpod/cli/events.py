@@ -23,14 +23,10 @@ def configure(parser: Parser) -> None:
     )  # fmt: skip
     parser.add_argument("--since", metavar="TIME", help="those after a time, or a duration ago such as 10m")
     parser.add_argument("--until", metavar="TIME", help="those before a time, which may be yet to come")
-    _switch(parser, "--stream", "go on with those that come (--stream=false: not)")
-    _switch(parser, "--no-trunc", "do not shorten IDs (--no-trunc=false: do)")
+    parser.add_switch("--stream", default=True, help="go on with those that come (true)")
+    parser.add_switch("--no-trunc", default=True, help="do not shorten IDs (true)")
     parser.add_format()
     parser.runs(run)
-
-
-def _switch(parser: Parser, name: str, text: str) -> None:
-    parser.add_argument(name, nargs="?", const="true", default="true", choices=("true", "false"), help=text)
 
 
 def run(options: Namespace) -> int:
@@ -43,9 +39,9 @@ def run(options: Namespace) -> int:
         options.filters,
         since=point_in_time(options.since) if options.since else None,
         until=point_in_time(options.until) if options.until else None,
-        follow=options.stream == "true",
+        follow=options.stream,
     )
-    line_of = _line_maker(options.format, shorten=options.no_trunc == "false")
+    line_of = _line_maker(options.format, shorten=not options.no_trunc)
     config = stores.load_config(options)
     for event in reading.read(config, selection, output.warning):
         try:

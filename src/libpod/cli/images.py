@@ -172,15 +172,7 @@ def configure_history(parser: Parser) -> None:
     _one(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs and commands")
-    parser.add_argument(
-        "-H",
-        "--human",
-        metavar="BOOL",
-        nargs="?",
-        const="true",
-        default="true",
-        help="print times and sizes for people (true)",
-    )
+    parser.add_switch("-H", "--human", default=True, help="print times and sizes for people (true)")
     parser.add_format()
     parser.runs(_history)
 
@@ -218,16 +210,15 @@ def _step_cells(step: Step, options: Namespace) -> list[str]:
 
     from libpod.oci.units import human_size
 
-    human = options.human.lower() not in ("false", "0")
     try:
-        created = _ago(datetime.fromisoformat(step.created).timestamp()) if human else step.created
+        created = _ago(datetime.fromisoformat(step.created).timestamp()) if options.human else step.created
     except ValueError:
         created = step.created or "N/A"
     by = step.created_by
     if not options.no_trunc and len(by) > _LONGEST_STEP + 3:
         by = by[:_LONGEST_STEP] + "..."
     identifier = step.id if options.no_trunc else step.id[:SHORT_ID]
-    return [identifier, created, by, human_size(step.size) if human else str(step.size), step.comment]
+    return [identifier, created, by, human_size(step.size) if options.human else str(step.size), step.comment]
 
 
 # ---------------------------------------------------------------- inspect, exists, tree

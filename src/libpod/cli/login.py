@@ -29,7 +29,7 @@ def configure(parser: Parser) -> None:
 def _add_places(parser: Parser) -> None:
     parser.add_argument("--authfile", metavar="FILE", default="", help="keep credentials in this file")
     parser.add_argument("--cert-dir", metavar="DIRECTORY", default="", help="certificates and keys for TLS")
-    parser.add_argument("--tls-verify", metavar="BOOL", nargs="?", const="true", help="whether TLS is needed")
+    parser.add_switch("--tls-verify", help="whether TLS is needed")
 
 
 def _registry(options: Namespace) -> str:

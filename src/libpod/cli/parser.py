@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
         super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False, add_help=False)
         self.asked: str | None = None
+        self._switches: set[str] = set()
         # As those that argparse has itself, but a group that is asked for adds a flag without looking how
         # its help would be printed: with the hundred flags of `run` that takes longer than all parsing.
         self._words = self.add_argument_group("positional arguments")
@@ -90,15 +91,20 @@ class Parser(argparse.ArgumentParser):
     def add_attach_flags(self) -> None:
         """Add the flags of a verb that connects us to a container's first process."""
         self.add_detach_keys()
+        self.add_switch("--sig-proxy", default=True, help="give signals that we get to the container (true)")
+
+    def add_switch(self, *names: str, default: bool | None = None, help: str) -> None:  # noqa: A002
+        """Add a flag that is true or false: `--flag`, `--flag=true`, `--flag=false`; *default* without it."""
+        self._switches.update(names)
         self.add_argument(
-            "--sig-proxy",
-            metavar="BOOL",
-            type=truth,
-            nargs="?",
-            default=True,
-            const=True,
-            help="give signals that we get to the container (true)",
+            *names, metavar="BOOL", type=truth, nargs="?", const=True, default=default, help=help
         )
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        """A switch takes no word that follows it: that is the next argument."""
+        if arg_string in self._switches:
+            arg_string += "=true"
+        return super()._parse_optional(arg_string)
 
     def add_format(self, *short: str, templates: bool = True) -> None:
         """Add `--format json`, and *templates* as well (`libpod.cli.templates`)."""
@@ -139,12 +145,13 @@ def _form(text: str) -> str:
 
 
 def truth(text: str) -> bool:
-    """The value of a switch that was given one, `--sig-proxy=false`. Raises ValueError."""
-    if text.lower() in ("true", "t", "1"):
+    """The value of a switch that was given one, `--sig-proxy=false`, as Go's strconv.ParseBool takes it."""
+    word = text.lower()
+    if word in ("true", "t", "1"):
         return True
-    if text.lower() in ("false", "f", "0"):
+    if word in ("false", "f", "0"):
         return False
-    raise ValueError(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
 
 
 def _in_a_list(description: str) -> str:

@@ -32,15 +32,13 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "-l", "--label", metavar="NAME[=VALUE]", action="append", default=[], help="set a label"
     )
-    parser.add_argument(
-        "--infra", type=truth, nargs="?", const=True, default=True, metavar="BOOL", help=_INFRA
-    )
+    parser.add_switch("--infra", default=True, help=_INFRA)
     parser.add_argument("--infra-name", metavar="NAME", help="the name of the infra container")
     parser.add_argument("--infra-image", metavar="IMAGE", help="make the infra container from this image")
     parser.add_argument("--infra-command", metavar="COMMAND", help="what the infra container runs")
     parser.add_argument("--infra-conmon-pidfile", metavar="FILE", help="write the PID of its conmon here")
     parser.add_argument("--share", metavar="LIST", help=_SHARE)
-    parser.add_argument("--share-parent", type=truth, nargs="?", const=True, metavar="BOOL", help=_PARENT)
+    parser.add_switch("--share-parent", help=_PARENT)
     parser.add_argument("--exit-policy", metavar="POLICY", help=_POLICY)
     parser.add_argument("--pod-id-file", metavar="FILE", help="write the ID of the pod to this file")
     parser.add_argument("--replace", action="store_true", help="remove the pod that has this name first")
@@ -53,16 +51,6 @@ _INFRA = "whether a container that does nothing keeps the shared namespaces (tru
 _SHARE = "the namespaces to share: ipc, net, uts, pid, cgroup or none; + before a name adds it (ipc,net,uts)"
 _PARENT = "whether the containers are in a control group of the pod (with an infra container)"
 _POLICY = "what happens when the last container has ended: continue or stop (continue)"
-
-
-def truth(text: str) -> bool:
-    """A value as Go's strconv.ParseBool takes it."""
-    word = text.lower()
-    if word in ("1", "t", "true"):
-        return True
-    if word in ("0", "f", "false"):
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
 
 
 def run(options: Namespace) -> int:

@@ -29,11 +29,8 @@ def add_registry_flags(parser: Parser) -> None:
     parser.add_argument("--authfile", metavar="FILE", default="", help="read credentials from this file")
     parser.add_argument("--creds", metavar="USER:PASSWORD", default="", help="credentials for this once")
     parser.add_argument("--cert-dir", metavar="DIRECTORY", default="", help="certificates and keys for TLS")
-    parser.add_argument(
+    parser.add_switch(
         "--tls-verify",
-        metavar="BOOL",
-        nargs="?",
-        const="true",
         help="whether the registry must have a certificate that is trusted (as registries.conf says)",
     )
 
@@ -48,15 +45,6 @@ def add_platform_flags(parser: Parser) -> None:
 
 def _add_quiet(parser: Parser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
-
-
-def boolean(flag: str, text: str | None) -> bool | None:
-    """The value of a flag that may be `--flag` or `--flag=false`; None where it was not given."""
-    if text is None:
-        return None
-    if text.lower() not in ("true", "false", "1", "0"):
-        raise InvalidArgument(f"{flag}={text}: expected true or false")
-    return text.lower() in ("true", "1")
 
 
 def transfer_options(options: Namespace, *, quiet: bool = False) -> Options:
@@ -75,7 +63,7 @@ def transfer_options(options: Namespace, *, quiet: bool = False) -> Options:
         authfile=getattr(options, "authfile", ""),
         credentials=getattr(options, "creds", ""),
         cert_dir=getattr(options, "cert_dir", ""),
-        tls_verify=boolean("--tls-verify", getattr(options, "tls_verify", None)),
+        tls_verify=getattr(options, "tls_verify", None),
         on_line=None if quiet or terminal is not None else output.message,
         terminal=terminal,
         os=values["os"],
@@ -166,7 +154,7 @@ def add_pull_flags(parser: Parser) -> None:
         help="when to pull the image: always, missing, never or newer (missing)",
     )  # fmt: skip
     parser.add_argument("--authfile", metavar="FILE", default="", help="read credentials from this file")
-    parser.add_argument("--tls-verify", metavar="BOOL", nargs="?", const="true", help="whether TLS is needed")
+    parser.add_switch("--tls-verify", help="whether TLS is needed")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress of a pull")
     add_platform_flags(parser)
 

@@ -218,3 +218,30 @@ def test_help_has_a_line_for_every_verb_and_names_every_flag(capsys: pytest.Capt
 def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", "/srv", "--version"]) == 0
     assert capsys.readouterr().out == f"libpod version {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "flag", "value"),
+    [
+        (["cp", "-a", "c:/x", "y"], "archive", True),
+        (["cp", "c:/x", "y", "--archive"], "archive", True),
+        (["cp", "--archive=false", "c:/x", "y"], "archive", False),
+        (["commit", "-p", "c", "image"], "pause", True),
+        (["commit", "c", "image"], "pause", False),
+        (["pull", "--tls-verify", "quay.io/x"], "tls_verify", True),
+        (["pull", "--tls-verify=0", "quay.io/x"], "tls_verify", False),
+        (["pull", "quay.io/x"], "tls_verify", None),
+        (["pod", "create", "--infra", "name"], "infra", True),
+        (["history", "--human", "image"], "human", True),
+        (["attach", "--sig-proxy=F", "c"], "sig_proxy", False),
+        (["run", "--sig-proxy", "image", "cmd", "--sig-proxy", "x"], "command", ["cmd", "--sig-proxy", "x"]),
+    ],
+)
+def test_a_switch_takes_no_word_that_follows(words: list[str], flag: str, value: object) -> None:
+    assert getattr(parser.make_parser(words[0]).parse_args(words), flag) == value
+
+
+@pytest.mark.parametrize("words", [["cp", "--archive=maybe", "a", "b"], ["history", "--human=", "image"]])
+def test_a_switch_is_true_or_false(words: list[str]) -> None:
+    with pytest.raises(InvalidArgument, match="is not true or false"):
+        parser.make_parser(words[0]).parse_args(words)
