@@ -2,7 +2,7 @@
 
 The files are in the container's own directory, with Podman's names::
 
-    checkpoint/             the images of CRIU; inventory.img is written last
+    checkpoint/             the images of CRIU; without inventory.img in it there is no checkpoint
     devshm-checkpoint.tar   what was in /dev/shm, which is no part of the images
     network.status          addresses by network, as in the state record
     dump.log, stats-dump    of the last checkpoint; removed unless they are kept

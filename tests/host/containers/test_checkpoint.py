@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from libpod.containers import checkpoint
+from libpod.containers.checkpoint import CheckpointOptions, RestoreOptions
+from libpod.errors import OCIRuntimeError
 from tests import tools
 from tests.lab.containers import IMAGE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.lab.containers import Room
 
 COUNTING = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
@@ -47,6 +51,46 @@ def test_a_container_goes_on_from_its_checkpoint_or_is_told_why_not(room: Room) 
     numbers = [int(line) for line in room.libpod("logs", "c").words.splitlines()]
     assert numbers[-1] > before
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_failed_checkpoint_and_a_failed_restore_leave_all_as_it_was(shared: Room) -> None:
+    """Past the question whether CRIU works, the runtime is asked, and really fails."""
+    if not _what_criu_says():
+        return
+    shared.sleep("c")
+    before = shared.traces()
+
+    with shared.runtime() as runtime:
+        container = runtime.container("c")
+        state, bundle = dict(container.record.state), container.record.static_directory
+        files = sorted(os.listdir(bundle))
+        with runtime.engine.locked(container.record), pytest.raises(OCIRuntimeError):
+            checkpoint.checkpoint(runtime.engine, container.record, CheckpointOptions())
+        assert container.state() == "running"
+        assert container.record.state == state
+        assert sorted(os.listdir(bundle)) == files
+        assert shared.traces() == before
+
+        container.stop()
+        images = os.path.join(bundle, "checkpoint")
+        os.mkdir(images)
+        Path(images, "inventory.img").write_bytes(b"damaged")
+        # The runtime's own file, which it reads before it asks CRIU.
+        Path(images, "descriptors.json").write_text('["/dev/null", "/dev/null", "/dev/null"]')
+        stopped, state = shared.traces(), dict(container.record.state)
+        with runtime.engine.locked(container.record), pytest.raises(OCIRuntimeError):
+            checkpoint.restore(runtime.engine, container.record, RestoreOptions())
+        assert container.state() == "exited"
+        # Where its files would be is no change.
+        changed = {key for key in state if container.record.state.get(key) != state[key]}
+        assert changed <= {"bindMounts", "configPath"}
+        assert sorted(os.listdir(images)) == ["descriptors.json", "inventory.img"]
+        assert not {"restore.log", "attach"} & set(os.listdir(bundle))
+        # A start begins with taking away the exit file of the last run.
+        assert shared.traces() == stopped._replace(exits=frozenset())
+        container.start()
+        assert container.state() == "running"
+        container.remove(force=True, timeout=0)
 
 
 def _programs(directory: Path, **scripts: str) -> dict[str, str]:
