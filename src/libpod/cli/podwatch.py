@@ -126,7 +126,9 @@ def run_top(options: Namespace) -> int:
         pod = runtime.pod(podlife.chosen_one(runtime, options))
         alive = _alive(pod.containers())
         if not alive:
-            raise InvalidState(f"pod {pod.name} has no container that is running")
+            raise InvalidState(
+                f"pod {pod.name} has no container that is running", hint=f"libpod pod start {pod.name}"
+            )
         rows = list(_rows(alive, names))
         output.data(output.table(processes.Columns(alive[0].record, names).header(), rows))
     return codes.DONE

@@ -40,12 +40,13 @@ def run(options: Namespace) -> int:
             hint="see 'libpod port --help'",
         )
     from libpod.cli import stores
-    from libpod.containers import items, listing, status
+    from libpod.containers import items, listing
+    from libpod.state.records import RUNNING
 
     with stores.Store(options) as store:
         found = items.read_containers(store.state)
     if options.all:
-        wanted = [item for item in found.containers if item.status == status.RUNNING]
+        wanted = [item for item in found.containers if item.status == RUNNING]
     else:
         wanted = [items.find(found.containers, options.container)]
     rows = list(_rows(wanted, listing.Listing(found.containers, now=time.time())))

@@ -30,6 +30,7 @@ from libpod.errors import (
 )
 from libpod.host import archive, files, jsonutil, tree
 from libpod.oci import criu, exits
+from libpod.state.records import RUNNING, STOPPED
 from libpod.storage.objects import now
 from libpod.values import NamedTuple
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from libpod.network.setup import Join
     from libpod.state.records import ContainerRecord
 
-RUNNING, STOPPED = 3, 4
 IMAGES = "checkpoint"
 INVENTORY = "inventory.img"
 NEW_IMAGES = "checkpoint.new"

@@ -21,6 +21,7 @@ from libpod.errors import (
 )
 from libpod.host import files, jsonutil, proc, tree
 from libpod.oci import exits
+from libpod.state.records import CONFIGURED, CREATED, EXITED, PAUSED, REMOVING, RUNNING, STOPPED, STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from libpod.containers.engine import Engine
     from libpod.state.records import ContainerRecord
 
-CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING, STOPPING = range(1, 9)
 GONE = (NoSuchContainer, ContainerRemoved)
 """What is raised for a container that somebody else has removed, the second for every use but the first."""
 STRAY_SECONDS = 5.0

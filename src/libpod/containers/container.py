@@ -23,6 +23,7 @@ from libpod.errors import (
 )
 from libpod.host import jsonutil, proc, process
 from libpod.oci import exits, logs
+from libpod.state.records import CONFIGURED, CREATED, EXITED, PAUSED, RUNNING, STOPPED, STOPPING
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from libpod.oci.logs import LogLine, Selection
     from libpod.state.records import ContainerRecord
 
-CONFIGURED, CREATED, RUNNING, STOPPED, PAUSED, EXITED, REMOVING, STOPPING = range(1, 9)
 EXIT_FILE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 _UNKNOWN_EXIT = -1
@@ -143,7 +143,10 @@ class Container:
             return
         found = status.status_name(self.record.status)
         wanted = " or ".join(status.status_name(state) for state in states)
-        raise InvalidState(f"container {self.name} is {found}: to {verb} it, it must be {wanted}")
+        raise InvalidState(
+            f"container {self.name} is {found}: to {verb} it, it must be {wanted}",
+            hint=status.way_out(self.record.status, states, self.name),
+        )
 
     def require_running(self, verb: str) -> None:
         """Raise InvalidState unless it runs now; *verb* is what somebody wants to do with it."""
@@ -433,7 +436,9 @@ class Container:
             count = self._engine.store.mounted(self.id)
             in_use = self.record.status in (CREATED, RUNNING, PAUSED, STOPPING)
             if in_use and (force or count <= 1):
-                raise InvalidState(f"container {self.name} runs: its root stays mounted")
+                raise InvalidState(
+                    f"container {self.name} runs: its root stays mounted", hint=f"libpod stop {self.name}"
+                )
             self._engine.store.unmount(self.id, force=force)
             self._engine.event(self.record, "unmount")
 
@@ -470,7 +475,9 @@ class Container:
         """
         with self._locked():
             if self.record.status in (RUNNING, PAUSED, STOPPING):
-                raise InvalidState(f"container {self.name} runs: it cannot be cleaned up")
+                raise InvalidState(
+                    f"container {self.name} runs: it cannot be cleaned up", hint=f"libpod stop {self.name}"
+                )
             cleanup.take_down(self._engine, self.record)
 
     def cleanup_session(self, identifier: str) -> None:

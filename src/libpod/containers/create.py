@@ -14,7 +14,7 @@ from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupp
 from libpod.host import files, jsonutil
 from libpod.oci import spec
 from libpod.oci.options import HOST, PRIVATE, SpecOptions
-from libpod.state.records import ContainerRecord
+from libpod.state.records import CONFIGURED, ContainerRecord
 from libpod.storage.objects import now
 from libpod.values import NamedTuple
 
@@ -32,7 +32,6 @@ DEFAULT_STOP_TIMEOUT = 10
 DEFAULT_STOP_SIGNAL = 15
 LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
 CGROUPS_MODES = ("enabled", "no-conmon")
-CONFIGURED = 1
 DIRECTORY_MODE = 0o700
 SHARED_MODE = 0o755
 NEVER = "0001-01-01T00:00:00Z"

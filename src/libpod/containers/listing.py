@@ -9,7 +9,7 @@ from __future__ import annotations
 from libpod.containers import ports as port_lists
 from libpod.containers import status
 from libpod.errors import DecodeError
-from libpod.state.records import AUTO_REMOVE
+from libpod.state.records import AUTO_REMOVE, RUNNING
 from libpod.times import NEVER, ZERO_TIME, human_duration, parse_time
 
 TYPE_CHECKING = False
@@ -169,7 +169,7 @@ def _time(fields: Fields, key: str) -> float:
 
 
 def _is_running(item: Item) -> bool:
-    return item.status == status.RUNNING
+    return item.status == RUNNING
 
 
 def _member(item: Item) -> Row:

@@ -54,7 +54,7 @@ _OF_EARLIER_RUN = (
     "exitCode", "exited", "oomKilled", "stoppedByUser", "checkpointed", "restored", "checkpointPath",
     "checkpointLog", "restoreLog",
 )  # fmt: skip
-# What Podman sets up before a start and we do not yet, by the key of the configuration.
+# What Podman sets up before a start and we do not, by the key of the configuration.
 _UNSUPPORTED = {
     "overlayVolumes": "overlay volumes",
     "ctrImageVolumes": "image volumes",
@@ -70,7 +70,7 @@ def require_supported(record: ContainerRecord) -> None:
     missing = [what for key, what in _UNSUPPORTED.items() if record.config.get(key)]
     if missing:
         raise NotSupported(
-            f"container {record.name} has {', '.join(missing)}, which cannot be set up here yet",
+            f"container {record.name} has {', '.join(missing)}, which libpod does not set up",
             hint=f"start it with `podman start {record.name}`",
         )
 

@@ -7,9 +7,9 @@ import os
 import time
 
 from libpod.cgroups.hierarchy import hierarchies
-from libpod.containers.status import PAUSED, RUNNING
 from libpod.errors import FileError
 from libpod.host import files
+from libpod.state.records import PAUSED, RUNNING
 from libpod.times import parse_time
 from libpod.values import NamedTuple
 

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from libpod.state.records import (
+    CONFIGURED,
+    CREATED,
+    EXITED,
+    PAUSED,
+    RUNNING,
+    STATUS_NAMES,
+    STOPPED,
+    STOPPING,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-RUNNING = 3
-STOPPED = 4
-PAUSED = 5
-EXITED = 6
-
-# By number in the state record. The first libpod stops at 5.
-_NAMES = (
-    "unknown",
-    "created",
-    "initialized",
-    "running",
-    "stopped",
-    "paused",
-    "exited",
-    "removing",
-    "stopping",
-)
-_CREATED = (1, 2)
 
 BROKEN = "broken"
 """The word for an object whose record cannot be read; no version of Podman has one."""
@@ -31,7 +24,18 @@ BROKEN = "broken"
 
 def status_name(state: int) -> str:
     """The word for the number *state* of a container; "bad state" for a number that nobody writes."""
-    return _NAMES[state] if 0 <= state < len(_NAMES) else "bad state"
+    return STATUS_NAMES.get(state, "bad state")
+
+
+def way_out(state: int, wanted: Collection[int], name: str) -> str | None:
+    """The command that brings container *name* from *state* to one of *wanted*; None where none does."""
+    if state == PAUSED and RUNNING in wanted:
+        return f"libpod unpause {name}"
+    if state in (RUNNING, STOPPING) and EXITED in wanted:
+        return f"libpod stop {name}"
+    if state in (CONFIGURED, CREATED, STOPPED, EXITED) and RUNNING in wanted:
+        return f"libpod start {name}"
+    return None
 
 
 def pod_status(states: Collection[int]) -> str:
@@ -46,4 +50,4 @@ def pod_status(states: Collection[int]) -> str:
     over = sum(state in (STOPPED, EXITED) for state in states)
     if over:
         return "Exited" if over == total else "Stopped"
-    return "Created" if all(state in (*_CREATED, PAUSED) for state in states) else "Error"
+    return "Created" if all(state in (CONFIGURED, CREATED, PAUSED) for state in states) else "Error"

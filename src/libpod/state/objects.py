@@ -320,7 +320,11 @@ class ObjectState(BaseState):
             rules.require_there(tables, record)
             users = tables.volume_users(record.id)
             if users:
-                raise DependencyExists(f"volume {record.id} is used by {', '.join(users)}", dependents=users)
+                raise DependencyExists(
+                    f"volume {record.id} is used by {', '.join(users)}",
+                    dependents=users,
+                    hint=rules.REMOVE_FIRST,
+                )
             tables.delete_volume(record.id)
 
     def update_volume(self, record: VolumeRecord) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     R = TypeVar("R", ContainerRecord, PodRecord, VolumeRecord)
 
+REMOVE_FIRST: Final = "remove first what needs it"
 _MISSING: Final[dict[str, type[NoSuchObject]]] = {
     CONTAINER: NoSuchContainer,
     POD: NoSuchPod,
@@ -210,7 +211,9 @@ def delete_container(tables: Tables, record: ContainerRecord) -> None:
     dependents = tables.dependents(record.id)
     if dependents:
         raise DependencyExists(
-            f"{record.describe()} is needed by {', '.join(dependents)}", dependents=dependents
+            f"{record.describe()} is needed by {', '.join(dependents)}",
+            dependents=dependents,
+            hint=REMOVE_FIRST,
         )
     sessions = tables.exec_sessions_of(record.id)
     if sessions:
@@ -222,7 +225,9 @@ def require_unused(tables: Tables, kind: str, identifier: str) -> None:
     """Raise DependencyExists where containers need an object of any kind."""
     users = dependents(tables, kind, identifier)
     if users:
-        raise DependencyExists(f"{kind} {identifier} is needed by {', '.join(users)}", dependents=users)
+        raise DependencyExists(
+            f"{kind} {identifier} is needed by {', '.join(users)}", dependents=users, hint=REMOVE_FIRST
+        )
 
 
 def lock_number_of(tables: Tables, identifier: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from libpod.containers.status import pod_status, status_name
+from libpod.containers.status import pod_status, status_name, way_out
 
 # What Podman 4.3.1 shows for a pod of two containers in these states, for every pair.
 PAIRS = {
@@ -48,3 +48,19 @@ def test_pods_of_two(states: str, word: str) -> None:
 
 def test_an_empty_pod_is_created() -> None:
     assert pod_status([]) == "Created"
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "command"),
+    [
+        (5, (3,), "libpod unpause web"),
+        (3, (1, 4, 6), "libpod stop web"),
+        (8, (1, 4, 6), "libpod stop web"),
+        (1, (3,), "libpod start web"),
+        (6, (3, 8), "libpod start web"),
+        (3, (5,), None),
+        (7, (3,), None),
+    ],
+)
+def test_the_way_out(state: int, wanted: tuple[int, ...], command: str | None) -> None:
+    assert way_out(state, wanted, "web") == command
