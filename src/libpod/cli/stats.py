@@ -60,6 +60,10 @@ def run(options: Namespace) -> int:
     # What the database remembers says nothing of control groups: it need not be opened for that.
     config = RuntimeConfig.from_settings(stores.collect(options, create=False))
     manager = cgroups.open_manager(config.cgroup_manager)
+    if config.rootless:
+        from libpod.cgroups import user
+
+        manager = user.open_manager(config.cgroup_manager, config.uid)
     before: dict[str, Usage] = {}
     while True:
         usages = _read(manager, options)

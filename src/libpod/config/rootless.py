@@ -29,7 +29,7 @@ MODE = 0o700
 MOST_LINKS = 40
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SESSION_HINT = (
+SESSION_HINT = (
     "log in with a session of your own (ssh, or machinectl shell USER@),"
     " or have it kept: loginctl enable-linger USER"
 )
@@ -55,7 +55,7 @@ def runtime_directory(account: Account, *, create: bool = True) -> str:
             reasons.append(error.message)
         else:
             return path
-    raise InvalidArgument("no runtime directory: " + "; ".join(reasons), hint=_SESSION_HINT)
+    raise InvalidArgument("no runtime directory: " + "; ".join(reasons), hint=SESSION_HINT)
 
 
 def _candidates(account: Account) -> list[tuple[str, list[str]]]:
@@ -80,7 +80,7 @@ def _take_named(named: str, owner: int) -> str:
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:
-        raise InvalidArgument(f"XDG_RUNTIME_DIR: {path} does not exist", hint=_SESSION_HINT) from error
+        raise InvalidArgument(f"XDG_RUNTIME_DIR: {path} does not exist", hint=SESSION_HINT) from error
     except OSError as error:
         raise InvalidArgument(f"XDG_RUNTIME_DIR: {path}: {error.strerror}", hint=hint) from error
     except InvalidArgument as error:

@@ -17,6 +17,7 @@ from libpod.containers import (
     notify,
     secrets,
     starthooks,
+    userlimits,
     volumemounts,
 )
 from libpod.containers.create import NAMESPACE_KEYS, NEVER
@@ -110,7 +111,9 @@ def _initialize(
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
     secrets.add_environment(record, specification)
     specification = starthooks.add(engine, record, specification)
-    volumemounts.give_to(engine, record, _user(record, specification))
+    user = _user(record, specification)
+    userlimits.require_mapped(engine, record, user)
+    volumemounts.give_to(engine, record, user)
     paths = engine.files(record)
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)

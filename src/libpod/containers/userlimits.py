@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libpod.containers import idmaps
 from libpod.errors import NotSupported
 
 TYPE_CHECKING = False
@@ -62,6 +63,22 @@ def _refuse(resources: Resources, controllers: frozenset[str], uid: int) -> None
         raise NotSupported(
             f"--{flag} cannot be kept: user {uid} has no control group for {controller}", hint=hint
         )
+
+
+def require_mapped(engine: Engine, record: ContainerRecord, user: tuple[int, int]) -> None:
+    """Raise NotSupported for a first process that is somebody whom the user's namespace does not have."""
+    if not engine.config.rootless or idmaps.of_container(record):
+        return
+    from libpod.host import usernamespace
+
+    for kind, identifier in zip(("uid", "gid"), user, strict=True):
+        ranges = usernamespace.mapped(kind)
+        if not any(inside <= identifier < inside + size for inside, _outside, size in ranges):
+            raise NotSupported(
+                f"container {record.name} cannot run as {user[0]}:{user[1]}: user {engine.config.uid} has "
+                f"only {sum(size for _inside, _outside, size in ranges)} IDs",
+                hint=f"more are given by /etc/sub{kind}; see usermod(8), --add-sub{kind}s",
+            )
 
 
 def require_group(engine: Engine, record: ContainerRecord) -> None:

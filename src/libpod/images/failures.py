@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
+# A sentence of containers/storage with a command of Podman's in it.
+_FEW_IDS = r"(?s)^.*insufficient UIDs or GIDs available in user namespace (\(requested [^)]*\)).*$"
 _ESCAPED = {"n": "\n", "t": "\t"}
 _LONGEST = 2000
 
@@ -35,6 +37,13 @@ class Rule(NamedTuple):
 RULES = (
     Rule(
         r"no space left on device|disk quota exceeded", errors.TransferError, "free some space and try again"
+    ),
+    Rule(
+        r"more IDs than this user has",
+        errors.TransferError,
+        "give the user more: see /etc/subuid, /etc/subgid and usermod(8), then end all containers and the "
+        "process that pause.pid names; or make all files root's: "
+        "--storage-opt DRIVER.ignore_chown_errors=true",
     ),
     Rule(r"is blocked in", errors.RegistryBlocked, None),
     Rule(
@@ -79,7 +88,7 @@ RULES = (
 
 def explain(outcome: Outcome, image: str) -> TransferError:
     """The error for a transfer that has failed."""
-    said = message(outcome.stderr)
+    said = re.sub(_FEW_IDS, r"it needs more IDs than this user has \1", message(outcome.stderr))
     if outcome.status < 0:
         how = f"skopeo was killed by {process.signal_name(-outcome.status)}"
         said = f"{how}: {said}" if said else how

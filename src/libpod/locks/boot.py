@@ -140,8 +140,15 @@ class BootLock:
             raise _lock_file_error(self.path, error) from error
 
     def _open_new(self) -> int:
-        if files.make_directory(self.tmp_dir, DIRECTORY_MODE):
-            self.made.append(self.tmp_dir)
+        try:
+            if files.make_directory(self.tmp_dir, DIRECTORY_MODE):
+                self.made.append(self.tmp_dir)
+        except FileError as error:
+            from libpod.config.rootless import SESSION_HINT, USERS_RUNTIME
+
+            if self.tmp_dir.startswith(f"{USERS_RUNTIME}/"):
+                error.hint = error.hint or SESSION_HINT
+            raise
         try:
             return os.open(self.path, os.O_RDWR | _FLAGS)
         except FileNotFoundError:

@@ -54,3 +54,13 @@ def test_other_ends() -> None:
     assert failures.explain(Outcome(3, b"", b""), "a").message == "a: skopeo ended with status 3"
     assert failures.explain(Outcome(1, b"", b"plain\nlast line\n"), "a").message == "a: last line"
     assert len(failures.explain(Outcome(1, b"", b"x" * 100_000), "a").message) < 3000
+
+
+def test_a_user_with_too_few_ids() -> None:
+    said = (
+        "writing blob: adding layer: potentially insufficient UIDs or GIDs available in user namespace "
+        "(requested 1000:1000 for /home/a): Check /etc/subuid and run podman-system-migrate: lchown /home/a"
+    )
+    error = failures.explain(Outcome(1, b"", f'{START}{said}"\n'.encode()), "a/b")
+    assert error.message == "a/b: it needs more IDs than this user has (requested 1000:1000 for /home/a)"
+    assert "ignore_chown_errors" in str(error.hint)

@@ -1,0 +1,81 @@
+"""Rootless Podman and our program on one user's store, in one user namespace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import tools
+from tests.lab import users
+from tests.lab.containers import Room
+from tests.lab.machine import Machine
+from tests.lab.users import IMAGE, Person, User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tests.lab.machine import Result
+
+    Program = Callable[..., Result]
+
+SLEEP = ("sleep", "100000")
+
+
+@pytest.fixture(scope="module", name="user")
+def _user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    tools.require_root()
+    for program in ("podman", "newuidmap", "setpriv", "skopeo"):
+        tools.require_tool(program)
+    machine = Machine(tmp_path_factory.mktemp("people"))
+    users.prepare(machine)
+    try:
+        user = User(machine, Person("anna", 64021, 600_000))
+        user.make_account()
+        yield user
+    finally:
+        machine.destroy()
+
+
+def programs(user: User, first: str) -> Sequence[Program]:
+    """The one named *first*, and the other."""
+    both: list[Program] = [user.libpod, user.podman]
+    return both if first == "libpod" else both[::-1]
+
+
+@pytest.mark.parametrize("first", ["libpod", "podman"])
+def test_a_life_in_turns(user: User, first: str) -> None:
+    ours, theirs = programs(user, first)
+    if first == "libpod":
+        user.pull()
+    user.as_root(f"kill $(cat {user.runtime_directory}/libpod/tmp/pause.pid) || true")
+    ours("run", "-d", "--network", "none", "--name", "c", "-v", "v:/data", IMAGE, *SLEEP)
+    namespace = user.namespace()
+    assert theirs("exec", "c", "readlink", "/proc/self/ns/user").stdout.strip() == namespace[1]
+    assert user.namespace() == namespace
+    assert theirs("ps", "--format", "{{.Names}}").stdout.split() == ["c"]
+    theirs("exec", "-u", "1000", "c", "touch", "/tmp/file")
+    theirs("stop", "--time", "0", "c")
+    assert user.states() == {"c": "exited"}
+    theirs("start", "c")
+    assert ours("exec", "c", "stat", "-c", "%u", "/tmp/file").stdout.strip() == "1000"
+    ours("stop", "--time", "0", "c")
+    ours("start", "c")
+    assert theirs("rm", "--force", "--time", "0", "c").status == 0
+    assert ours("volume", "rm", "v").stdout.strip() == "v"
+    assert user.states() == {}
+    assert Room.settled(lambda: "conmon" not in user.processes())
+
+
+def test_slirp4netns_in_turns(user: User) -> None:
+    tools.require_tool("slirp4netns")
+    for first in ("libpod", "podman"):
+        ours, theirs = programs(user, first)
+        ours("run", "-d", "--network", "slirp4netns", "--name", "n", IMAGE, *SLEEP)
+        assert "10.0.2.100" in theirs("exec", "n", "ip", "address").stdout
+        theirs("stop", "--time", "0", "n")
+        theirs("start", "n")
+        assert "10.0.2.100" in ours("exec", "n", "ip", "address").stdout
+        ours("stop", "--time", "0", "n")
+        theirs("rm", "n")
+        assert Room.settled(lambda: "slirp4netns" not in user.processes())
