@@ -167,7 +167,8 @@ def test_containers_of_netavark_are_left_to_podman(make_store: MakeStore) -> Non
     assert refused.status == 125
     assert "container theirs has a network of Podman's netavark" in refused.stderr
     assert "hint: remove it with `podman rm theirs`" in refused.stderr
-    assert store.states() == {"theirs": "exited"}
+    assert store.states() == {"theirs": "running"}
+    store.podman("stop", "-t", "0", "theirs")
     refused = store.libpod("start", "theirs", check=False)
     assert refused.status == 125
     assert "hint: start it with `podman start theirs`" in refused.stderr
