@@ -232,19 +232,9 @@ def configure_inspect(parser: Parser) -> None:
 
 
 def _inspect(options: Namespace) -> int:
-    from libpod.errors import LibpodError
+    from libpod.cli import inspect
 
-    images = opened(options)
-    described, failure = [], None
-    for name in options.images:
-        try:
-            described.append(images.inspect(name))
-        except LibpodError as error:
-            failure = failure or error
-    output.formatted(options.format or "json", described, lambda: described)
-    if failure is not None:
-        raise failure
-    return codes.DONE
+    return inspect.show_each(options.images, opened(options).inspect, options.format)
 
 
 def configure_exists(parser: Parser) -> None:

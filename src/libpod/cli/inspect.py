@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from libpod.cli import codes, output
-from libpod.errors import InvalidArgument
+from libpod.errors import InvalidArgument, LibpodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from libpod.cli.parser import Parser
     from libpod.containers.inspecting import Inspection
     from libpod.containers.items import Item, Store
-    from libpod.errors import LibpodError
 
 TYPES = ("all", "container", "image", "volume", "pod")
 
@@ -44,23 +43,45 @@ def run(options: Namespace) -> int:
         raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
     from libpod.cli import ended, stores
     from libpod.containers import inspecting, items
-    from libpod.errors import EmptyID, NoSuchObject, ObjectExists
 
     with stores.Store(options) as store:
         found = items.read(store.state)
         if ended.note(options, found.containers):
             found = items.read(store.state)
     inspection = inspecting.Inspection(found.containers, found.volumes)
+
+    def count_sizes(described: Sequence[dict[str, object]]) -> None:
+        if options.size:
+            _count_sizes(options, described)
+
+    return show_each(
+        options.names,
+        lambda name: _describe(options, found, inspection, name),
+        options.format,
+        complete=count_sizes,
+    )
+
+
+def show_each(
+    names: Iterable[str],
+    describe: Callable[[str], dict[str, object]],
+    form: str | None,
+    *,
+    complete: Callable[[Sequence[dict[str, object]]], None] = lambda _described: None,
+) -> int:
+    """Print what *describe* says of each name; then raise the error of the first name that has one.
+
+    *complete* adds, before the print, what is told of all together.
+    """
     described: list[dict[str, object]] = []
     failure: LibpodError | None = None
-    for name in options.names:
+    for name in names:
         try:
-            described.append(_describe(options, found, inspection, name))
-        except (EmptyID, NoSuchObject, ObjectExists) as error:
+            described.append(describe(name))
+        except LibpodError as error:
             failure = failure or error
-    if options.size:
-        _count_sizes(options, described)
-    output.formatted(options.format or "json", described, lambda: described)
+    complete(described)
+    output.formatted(form or "json", described, lambda: described)
     if failure is not None:
         raise failure
     return codes.DONE

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from typing import Final
 
     from libpod.cli.parser import Parser
-    from libpod.errors import LibpodError
     from libpod.network.conflist import Networks
 
 HEADER: Final = ("NETWORK ID", "NAME", "DRIVER")
@@ -72,18 +71,10 @@ def run_ls(options: Namespace) -> int:
 
 def run_inspect(options: Namespace) -> int:
     """Print a list with each network; those that are found, before the error for the first that is not."""
-    from libpod.errors import NoSuchNetwork
+    from libpod.cli import inspect
     from libpod.network import describe
 
     networks = _networks(options)
-    described: list[dict[str, object]] = []
-    failure: LibpodError | None = None
-    for name in options.names:
-        try:
-            described.append(describe.describe(networks.find(name)))
-        except NoSuchNetwork as error:
-            failure = failure or error
-    output.formatted(options.format or "json", described, lambda: described)
-    if failure is not None:
-        raise failure
-    return codes.DONE
+    return inspect.show_each(
+        options.names, lambda name: describe.describe(networks.find(name)), options.format
+    )

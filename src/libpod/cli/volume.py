@@ -164,25 +164,27 @@ def run_ls(options: Namespace) -> int:
 
 def run_inspect(options: Namespace) -> int:
     """Print volumes in full."""
-    from libpod.containers import inspecting, items
-    from libpod.errors import InvalidArgument, NoSuchVolume
+    from libpod.cli import inspect
+    from libpod.containers import inspecting
+    from libpod.errors import InvalidArgument
 
     if bool(options.volume) == options.all:
         raise InvalidArgument("give either volumes or --all", hint=f"see '{options.prog} --help'")
     known, _used = _read(options)
-    inspection, found, missing = inspecting.Inspection([], known), [], []
-    for name in [item.name for item in known] if options.all else options.volume:
-        hits = [item for item in known if item.name == name] or [
-            item for item in known if item.name.startswith(name)
-        ]
-        if len(hits) == 1:
-            found.append(inspection.volume(items.find(known, hits[0].name)))
-        else:
-            missing.append(name)
-    output.formatted(options.format or "json", found, lambda: found)
-    if missing:
-        raise NoSuchVolume(missing[0])
-    return codes.DONE
+    inspection = inspecting.Inspection([], known)
+    names = [item.name for item in known] if options.all else options.volume
+    return inspect.show_each(names, lambda name: inspection.volume(_find(known, name)), options.format)
+
+
+def _find(known: Sequence[Item], name: str) -> Item:
+    """The volume with this name, or the only one whose name begins so."""
+    from libpod.errors import NoSuchVolume
+
+    hits = [item for item in known if item.name == name]
+    hits = hits or [item for item in known if item.name.startswith(name)]
+    if len(hits) != 1:
+        raise NoSuchVolume(name)
+    return hits[0]
 
 
 def run_exists(options: Namespace) -> int:
