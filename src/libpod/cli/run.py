@@ -63,12 +63,8 @@ def _run(runtime: Runtime, container: Container, options: Namespace, what: Wante
         return codes.DONE
     if options.log_driver == "passthrough":
         return _unattached(container, options)
-    status = attached(runtime, container, what, signals=options.sig_proxy)
-    if status is None:
-        return codes.DONE
-    if options.rm:
-        _remove_quietly(container)
-    return status
+    status = attached(runtime, container, what, signals=options.sig_proxy, remove=options.rm)
+    return codes.DONE if status is None else status
 
 
 def _unattached(container: Container, options: Namespace) -> int:
@@ -78,10 +74,11 @@ def _unattached(container: Container, options: Namespace) -> int:
     with streams.proxied(container.kill, wanted=options.sig_proxy) as proxy:
         container.start()
         proxy.open()
-        status = container.wait() & 0xFF
-    if options.rm:
-        _remove_quietly(container)
-    return status
+        return _end(container, remove=options.rm)
+
+
+def _end(container: Container, *, remove: bool) -> int:
+    return (container.wait_and_remove() if remove else container.wait()) & 0xFF
 
 
 def _remove_quietly(container: Container) -> None:
@@ -110,8 +107,10 @@ def create(runtime: Runtime, options: Namespace) -> Container:
     return container
 
 
-def attached(runtime: Runtime, container: Container, what: Wanted, *, signals: bool) -> int | None:
-    """Start the container with our streams connected to it, and wait for its end.
+def attached(
+    runtime: Runtime, container: Container, what: Wanted, *, signals: bool, remove: bool = False
+) -> int | None:
+    """Start the container with our streams connected to it, wait for its end, and remove it if asked to.
 
     Returns its exit code, or None if the keys were typed that leave it running.
     """
@@ -127,4 +126,4 @@ def attached(runtime: Runtime, container: Container, what: Wanted, *, signals: b
         stack.enter_context(terminal.raw_mode(wanted=has_terminal and what.stdin))
         if not streams.relay(connection, what, container.record.pid):
             return None
-    return container.wait() & 0xFF
+    return _end(container, remove=remove)

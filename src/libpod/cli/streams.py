@@ -61,10 +61,15 @@ def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
 
     Returns False if it is left running: the keys for that were typed, or their terminal was closed.
     """
+    if not what.stdin:
+        # With one thing to wait for, to ask first whether it has come would only cost time.
+        for output in connection.outputs():
+            if output.stream in what.outputs:
+                _write(output.stream, output.data)
+        return _ended(pid)
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
-        if what.stdin:
-            _register_input(selector, connection)
+        _register_input(selector, connection)
         while True:
             for key, _events in selector.select():
                 if key.fileobj is connection:

@@ -70,14 +70,17 @@ def disconnect(engine: Engine, record: ContainerRecord) -> None:
         engine.state.save_container(record)
 
 
-def _forget(engine: Engine, record: ContainerRecord) -> None:
-    """`delete` of the runtime; a container that it does not know is no error."""
+def _forget(engine: Engine, record: ContainerRecord, *, has_run: bool = False) -> None:
+    """`delete` of the runtime; a container that it does not know is no error.
+
+    *has_run* tells what the state does not, once it is *removing*: that the runtime has created it.
+    """
     try:
         engine.runtime.delete(record.id, force=True)
     except (InvalidState, OCIRuntimeError):
         if engine.runtime.state(record.id) is not None:
             raise
-    if record.status in _HAS_RUN:
+    if has_run or record.status in _HAS_RUN:
         starthooks.run_poststop(engine, record)
     with contextlib.suppress(LibpodError):
         engine.cgroups.remove_container(_cgroup_parent(record), record.id)
@@ -174,11 +177,12 @@ def remove(engine: Engine, record: ContainerRecord, *, with_pod: bool = False) -
 
     require_removable(engine, record, with_pod=with_pod)
     created = record.status not in (CONFIGURED, EXITED)
-    record.pid = record.conmon_pid = 0
-    record.status = REMOVING
-    engine.state.save_container(record)
+    if record.status != REMOVING:
+        record.pid = record.conmon_pid = 0
+        record.status = REMOVING
+        engine.state.save_container(record)
     if created:
-        _forget(engine, record)
+        _forget(engine, record, has_run=True)
     else:
         forget_strays(engine, record)
     disconnect(engine, record)

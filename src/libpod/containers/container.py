@@ -23,7 +23,7 @@ from libpod.errors import (
 )
 from libpod.host import jsonutil, proc, process
 from libpod.oci import exits, logs
-from libpod.state.records import CONFIGURED, CREATED, EXITED, PAUSED, RUNNING, STOPPED, STOPPING
+from libpod.state.records import CONFIGURED, CREATED, EXITED, PAUSED, REMOVING, RUNNING, STOPPED, STOPPING
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -86,8 +86,11 @@ class Container:
             self._synchronize()
             yield
 
-    def _synchronize(self) -> None:
-        """Take note of a container that has ended: from its exit file, or because nothing of it lives."""
+    def _synchronize(self, *, ended_as: int = STOPPED) -> None:
+        """Take note of a container that has ended: from its exit file, or because nothing of it lives.
+
+        Its state is *ended_as* then.
+        """
         record = self.record
         if record.status == CREATED:
             self._synchronize_created()
@@ -102,14 +105,14 @@ class Container:
             ended = exits.wait(os.path.join(paths.exit_directory, record.id), paths.bundle, self._grace())
         if ended is None:
             ended = exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False)
-        self._note_exit(ended)
+        self._note_exit(ended, ended_as)
 
     def _synchronize_created(self) -> None:
         """Take note of a container that runs, or has ended, although nobody lived to write that down."""
         record, paths = self.record, self._engine.files(self.record)
         ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
         if ended is not None or not self._lives():
-            self._note_exit(ended or exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False))
+            self._note_exit(ended or exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False), STOPPED)
             return
         known = self._engine.runtime.state(record.id) or {}
         found = {"running": RUNNING, "paused": PAUSED}.get(str(known.get("status")))
@@ -126,9 +129,9 @@ class Container:
         conmon = self.record.conmon_pid
         return EXIT_FILE_SECONDS if conmon > 0 and proc.is_alive(conmon) else 0.0
 
-    def _note_exit(self, ended: exits.Exit) -> None:
+    def _note_exit(self, ended: exits.Exit, number: int) -> None:
         record = self.record
-        record.status = STOPPED
+        record.status = number
         record.pid = record.conmon_pid = 0
         record.exit_code = ended.code
         record.state["exited"] = True
@@ -402,6 +405,23 @@ class Container:
                 raise LockError(f"container {self.name} has not ended after {timeout:g} seconds")
             if wait_for_end(pid, left):
                 self._wait_for_exit_file()
+
+    def wait_and_remove(self) -> int:
+        """Wait until it has ended, and remove it, with the volumes made for it; its exit code, as of `wait`.
+
+        Quicker than one after the other: its end and that it is being removed are one note in the database,
+        and one wait for the disk.
+        """
+        wait_for_end(self.record.pid, None)
+        # What is wrong here, or keeps it from being removed, is met again below.
+        with contextlib.suppress(LibpodError), self._engine.locked(self.record):
+            cleanup.require_removable(self._engine, self.record)
+            self._synchronize(ended_as=REMOVING)
+        code = self.wait()
+        # conmon's exit command may have removed it already.
+        with contextlib.suppress(*cleanup.GONE):
+            self.remove(force=True, timeout=0, volumes=True)
+        return code
 
     def _wait_for_exit_file(self) -> None:
         paths = self._engine.files(self.record)

@@ -123,6 +123,12 @@ def test_a_bad_hook_leaves_nothing(room: Room, hooks: Hooks, stage: str, script:
     room.libpod("start", "c")
 
 
+def test_a_container_that_is_removed_at_its_end_has_its_last_hook_run(room: Room, hooks: Hooks) -> None:
+    hooks.add("c-stop", "poststop")
+    room.libpod("run", "--rm", IMAGE, "sh", "-c", "exit 3", status=3)
+    assert room.settled(lambda: hooks.ran() == {"c-stop"})
+
+
 def test_a_poststop_hook_that_hangs_keeps_nobody(room: Room, hooks: Hooks) -> None:
     hooks.add("bad", "poststop", script="exec sleep 100")
     room.libpod("run", "--name", "c", IMAGE, "true")
