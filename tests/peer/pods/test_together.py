@@ -147,7 +147,7 @@ def test_containers_join_the_pods_of_the_other(make_store: MakeStore, kind: Kind
 def test_pods_without_an_infra_container(make_store: MakeStore, kind: Kind, options: tuple[str, ...]) -> None:
     store = make_store(kind)
     store.libpod("pod", "create", "--infra=false", "--name", "p", *options)
-    store.libpod("create", "--pod", "p", "--name", "one", IMAGE, *SLEEP)
+    store.libpod("create", "--pod", "p", "--net", "none", "--name", "one", IMAGE, *SLEEP)
     # Podman 4.3 looks for the control group of a pod at its infra container when it adds a container.
     maker = store.libpod if options and kind == PODMAN_4 else store.podman
     maker("create", "--pod", "p", "--net", "none", "--name", "two", IMAGE, *SLEEP)

@@ -225,7 +225,8 @@ def test_shared_lock_numbers_are_renumbered(populated: Store) -> None:
     assert report["locks"]["renumbered"] == 4
     after = database.lock_numbers(populated.database)
     assert len(set(after.values())) == len(after)
-    assert len([key for key in before if before[key] != after[key]]) == 4
+    # Containers with --rm that had run are gone.
+    assert len([key for key in after if before[key] != after[key]]) == 4
     assert populated.allocated_locks() == set(after.values())
     for name in ("running", "paused", "with-volumes", "in-pod"):
         populated.podman("start", name)
