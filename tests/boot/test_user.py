@@ -87,3 +87,23 @@ def test_containers_of_a_user_after_a_power_cut(users: Machine) -> None:
     listed = json.loads(as_user(users, "keeper", "podman", "ps", "-a", "--format", "json").stdout)
     assert [(entry["Names"], entry["State"]) for entry in listed] == [(["mine"], "exited")]
     assert as_user(users, "keeper", "podman", "start", "mine").stderr == ""
+
+
+def test_containers_of_a_user_by_our_program(users: Machine) -> None:
+    """Under systemd: what runs in the background ends with the last session, unless the user lingers."""
+    run = ("libpod", "run", "--detach", "--network", "none", podman.IMAGE, "sleep", "100000")
+    first = as_user(users, "keeper", *run)
+    assert first.stderr == ""
+    users.run("rm", "/var/lib/systemd/linger/keeper")
+    try:
+        second, third = as_user(users, "keeper", *run), as_user(users, "keeper", *run)
+    finally:
+        users.run("touch", "/var/lib/systemd/linger/keeper")
+    assert "loginctl enable-linger keeper" in second.stderr
+    assert third.stderr == "", "it is said once"
+    identifier = first.stdout.strip()
+    as_user(users, "keeper", "libpod", "exec", identifier, "sleep", "0")
+    refused = as_user(users, "keeper", "libpod", "create", "--memory", "50m", podman.IMAGE, check=False)
+    assert "--memory cannot be kept" in refused.stderr
+    as_user(users, "keeper", "libpod", "rm", "--force", "--time", "0", "--all")
+    assert as_user(users, "keeper", "libpod", "ps", "--all", "--quiet").stdout == ""
