@@ -14,12 +14,8 @@ if TYPE_CHECKING:
     Range = tuple[int, int, int]
 
 SUBUID_FILE, SUBGID_FILE = "/etc/subuid", "/etc/subgid"
-# What Podman has, and why we have not.
-_REFUSED = {
-    "keep-id": "only makes sense for a container of a user without privileges",
-    "nomap": "only makes sense for a container of a user without privileges",
-    "auto": "is not supported",
-}
+# What Podman has beside ours.
+_REFUSED = ("auto", "keep-id", "nomap")
 _HINT = "map IDs with --uidmap 0:100000:65536, or with --subuidname and a user of /etc/subuid"
 
 
@@ -33,7 +29,7 @@ def parse(options: Namespace) -> tuple[str, list[Range], list[Range]]:
     mode = options.userns or (PRIVATE if uids or gids else HOST)
     kind, _, value = mode.partition(":")
     if kind in _REFUSED:
-        raise NotSupported(f"--userns {kind} {_REFUSED[kind]}", hint=_HINT)
+        raise NotSupported(f"--userns {kind} is not supported", hint=_HINT)
     if mode not in (HOST, PRIVATE) and (kind not in ("container", "ns") or not value):
         raise InvalidArgument(
             f"--userns {mode!r} is not supported", hint="host, private, container:NAME, ns:PATH"
