@@ -72,6 +72,7 @@ def test_a_failed_checkpoint_and_a_failed_restore_leave_all_as_it_was(shared: Ro
         assert shared.traces() == before
 
         container.stop()
+        assert shared.settled(lambda: not shared.traces().processes)
         images = os.path.join(bundle, "checkpoint")
         os.mkdir(images)
         Path(images, "inventory.img").write_bytes(b"damaged")
@@ -87,7 +88,7 @@ def test_a_failed_checkpoint_and_a_failed_restore_leave_all_as_it_was(shared: Ro
         assert sorted(os.listdir(images)) == ["descriptors.json", "inventory.img"]
         assert not {"restore.log", "attach"} & set(os.listdir(bundle))
         # A start begins with taking away the exit file of the last run.
-        assert shared.traces() == stopped._replace(exits=frozenset())
+        assert shared.settled(lambda: shared.traces() == stopped._replace(exits=frozenset())), shared.traces()
         container.start()
         assert container.state() == "running"
         container.remove(force=True, timeout=0)
