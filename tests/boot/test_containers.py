@@ -62,6 +62,21 @@ def test_logs_in_the_journal(machine: Machine) -> None:
     machine.run("libpod", "rm", "--force", "--time", "0", "j")
 
 
+def test_events_in_the_journal(machine: Machine) -> None:
+    """With `--events-backend journald` both programs find what both have recorded there."""
+    libpod = "libpod --events-backend journald"
+    create = f"{libpod} create --name e --network none {podman.IMAGE} true"
+    machine.shell(f"{create} && {libpod} start --attach e && {libpod} rename e f && {libpod} rm f")
+    show = f"{libpod} events --stream=false --format '{{{{.Status}}}}' --filter"
+    machine.shell(f"for i in $(seq 100); do {show} event=remove | grep -q remove && break; sleep 0.1; done")
+    ours = machine.shell(f"{show} type=container").split()
+    for status in ("create", "init", "start", "attach", "died", "rename", "remove"):
+        assert status in ours
+    options = "--stream=false --filter type=container --format '{{.Status}}'"
+    theirs = machine.shell(f"podman --events-backend journald events {options}").split()
+    assert theirs == ours
+
+
 def test_a_reboot(machine: Machine) -> None:
     """What ran is known to have ended, and starts again."""
     start(machine, "again")
