@@ -89,7 +89,10 @@ def _selected(options: Namespace, listing: Listing, found: Store) -> list[dict[s
 
         rows = pslist.select(rows, found.containers, options.filter)
     if newest is not None:
-        rows = sorted(rows, key=lambda row: -row["Created"])[: max(newest, 0)]
+        # They come by their exact time, the oldest first: so those of one second are turned round, too.
+        rows = sorted(rows, key=lambda row: row["Created"])[::-1][: max(newest, 0)]
+        if options.sort:
+            rows.reverse()
     return rows
 
 
