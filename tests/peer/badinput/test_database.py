@@ -131,7 +131,8 @@ def test_flipped_bits(store: Store, seed: int) -> None:
         assert "Traceback" not in result.stderr, (page, inside, result)
         if result.status == 125:
             assert store.database.read_bytes() == damaged, (page, inside)
-            assert DATABASE in result.stderr
+            # One digit of a PID can name a process that lives: then nothing is reset, which is right, too.
+            assert DATABASE in result.stderr or "cannot be proven" in result.stderr, (page, inside, result)
         store.reboot()
 
 
