@@ -120,13 +120,14 @@ class Runc:
             container_id = next((word for word in arguments if not word.startswith("-")), "")
             raise failure(f"{self.name} {verb} container {container_id}", _message(completed.stderr))
 
-    def _complete(self, verb: str, *arguments: str, timeout: float = TIMEOUT) -> process.Completed:
+    def _complete(self, verb: str, *arguments: str, timeout: float | None = None) -> process.Completed:
+        seconds = TIMEOUT if timeout is None else timeout
         try:
-            return process.run(self._command(verb, *arguments), timeout=timeout, check=False)
+            return process.run(self._command(verb, *arguments), timeout=seconds, check=False)
         except CommandTimeout as error:
             raise OCIRuntimeError(
                 f"{self.name} {verb} {' '.join(arguments[-1:])}: not finished after "
-                f"{timeout:g} seconds, killed",
+                f"{seconds:g} seconds, killed",
                 hint=f"check that {self.path} works: `{self.path} list`",
             ) from error
 

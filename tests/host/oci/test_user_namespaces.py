@@ -113,7 +113,7 @@ def test_a_root_directory_is_taken_as_it_is(room: Room, tmp_path: Path) -> None:
 REFUSED = (
     (("--userns", "private"), "needs an ID mapping"),
     (("--userns", "host", *MAPPED), "exclude each other"),
-    (("--userns", "keep-id"), "without privileges"),
+    (("--userns", "keep-id"), "--userns keep-id is not supported"),
     (("--userns", "auto"), "not supported"),
     (("--userns", "container:none"), "no such container"),
     (("--userns", "ns:/none"), "/none"),
