@@ -275,3 +275,14 @@ def test_export_to_a_full_disk_leaves_no_file(room: Room, tmp_path: Path) -> Non
         assert list((tmp_path / "small").iterdir()) == []
     finally:
         subprocess.run(["umount", tmp_path / "small"], check=True)
+
+
+def test_copy_to_a_full_disk_says_what_is_full(room: Room, tmp_path: Path) -> None:
+    room.libpod("run", "--name", "c", IMAGE, "sh", "-c", "head -c 8000000 /dev/zero > /data/large")
+    (tmp_path / "small").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "small", tmp_path / "small"], check=True)
+    try:
+        message = room.libpod("cp", "c:/data/large", str(tmp_path / "small"), status=125).stderr
+        assert "No space left" in message
+    finally:
+        subprocess.run(["umount", tmp_path / "small"], check=True)
