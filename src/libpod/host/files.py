@@ -263,31 +263,37 @@ def make_directory(path: str, mode: int) -> bool:
     there.
     """
     try:
-        _make_one(path, mode)
+        return _make_one(path, mode)
+    except FileNotFoundError:
+        parent = os.path.dirname(path.rstrip("/"))
+        # Unlike the last part, a parent may be a symlink: /var/run is one.
+        if parent not in ("", "/") and not os.path.isdir(parent):
+            make_directory(parent, mode)
+    # The parent is there by now, made by us or by somebody at the same time.
+    try:
+        return _make_one(path, mode)
+    except FileNotFoundError as error:
+        # An empty path, or a place where nothing can be made: /proc, a directory that is being removed.
+        raise FileError("make directory", path, error) from error
+
+
+def _make_one(path: str, mode: int) -> bool:
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        raise
     except FileExistsError:
         _require_directory(path)
         return False
-    except FileNotFoundError as error:
-        parent = os.path.dirname(path.rstrip("/"))
-        if parent in ("", "/") or os.path.isdir(parent):
-            # An empty path, or a place where nothing can be made: /proc, a directory that is being removed.
-            raise FileError("make directory", path, error) from error
-        # Unlike the last part, a parent may be a symlink: /var/run is one.
-        make_directory(parent, mode)
-        return make_directory(path, mode)
     except OSError as error:
         raise FileError("make directory", path, error) from error
-    return True
-
-
-def _make_one(path: str, mode: int) -> None:
-    os.mkdir(path, mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
             os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)
+    return True
 
 
 def _require_directory(path: str) -> None:

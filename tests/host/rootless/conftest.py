@@ -42,7 +42,8 @@ def _at_work(user: User) -> Iterator[User]:
     yield user
     # Looked at without a command of ours, of which each would cost every test a moment.
     storage = user.machine.path(user.storage)
-    if json.loads((storage / "vfs-containers/containers.json").read_text() or "[]"):
+    records = storage / "vfs-containers/containers.json"
+    if records.exists() and json.loads(records.read_text() or "[]"):
         user.libpod("rm", "--all", "--force", "--time", "0")
     if any((storage / "volumes").glob("*")):
         user.libpod("volume", "prune", "--force")

@@ -307,6 +307,24 @@ def test_make_directory_goes_through_a_symlink_on_the_way(tmp_path: Path) -> Non
     assert (tmp_path / "real" / "new" / "newer").is_dir()
 
 
+def test_make_directory_beside_somebody_who_makes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent is missing when it is needed, and there when it is looked at."""
+    really_make = os.mkdir
+
+    def slowly_make(path: str, mode: int = 0o777) -> None:
+        try:
+            really_make(path, mode)
+        except FileNotFoundError:
+            (tmp_path / "parent").mkdir()
+            raise
+
+    monkeypatch.setattr(os, "mkdir", slowly_make)
+    assert files.make_directory(str(tmp_path / "parent" / "child"), 0o700) is True
+    assert (tmp_path / "parent" / "child").is_dir()
+
+
 @pytest.mark.parametrize("where", ["file", "link", "dangling", "file/below", "dangling/below"])
 def test_make_directory_refuses_files_and_symlinks_in_its_place(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").write_bytes(b"")
