@@ -32,6 +32,7 @@ def _user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     try:
         user = User(machine, Person("anna", 64021, 600_000))
         user.make_account()
+        user.pull()
         yield user
     finally:
         machine.destroy()
@@ -43,12 +44,16 @@ def programs(user: User, first: str) -> Sequence[Program]:
     return both if first == "libpod" else both[::-1]
 
 
+def end_namespace(user: User) -> None:
+    """Kill the waiting process; its number stays behind in the file."""
+    file = f"{user.runtime_directory}/libpod/tmp/pause.pid"
+    user.as_root(f"pid=$(cat {file}) && while kill $pid; do sleep 0.02; done")
+
+
 @pytest.mark.parametrize("first", ["libpod", "podman"])
 def test_a_life_in_turns(user: User, first: str) -> None:
     ours, theirs = programs(user, first)
-    if first == "libpod":
-        user.pull()
-    user.as_root(f"kill $(cat {user.runtime_directory}/libpod/tmp/pause.pid) || true")
+    end_namespace(user)
     ours("run", "-d", "--network", "none", "--name", "c", "-v", "v:/data", IMAGE, *SLEEP)
     namespace = user.namespace()
     assert theirs("exec", "c", "readlink", "/proc/self/ns/user").stdout.strip() == namespace[1]
