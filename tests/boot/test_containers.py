@@ -46,6 +46,20 @@ def test_scopes(machine: Machine) -> None:
     assert not any(active(machine, scope) for scope in scopes)
 
 
+def test_a_restart_policy(machine: Machine) -> None:
+    """What the exit command starts anew, from the old conmon's scope, is in scopes of its own again."""
+    identifier = start(machine, "c", "--restart", "always")
+    machine.shell("kill -KILL $(libpod inspect c --format '{{.State.Pid}}')")
+    again = "[ $(libpod inspect c --format '{{.RestartCount}}{{.State.Status}}') = 1running ]"
+    machine.shell(f"for i in $(seq 100); do {again} && break; sleep 0.1; done; {again}")
+    conmon = machine.shell("cat /proc/$(libpod inspect c --format '{{.State.ConmonPid}}')/cgroup")
+    assert f"libpod-conmon-{identifier}.scope" in conmon
+    assert active(machine, f"libpod-{identifier}.scope")
+    machine.run("libpod", "stop", "--time", "0", "c")
+    assert state(machine, "c") == "exited"
+    machine.run("libpod", "rm", "c")
+
+
 def test_logs_in_the_journal(machine: Machine) -> None:
     """The `journald` log driver: the lines of both streams, and Podman reads the same."""
     start(machine, "j", "--log-driver", "journald", "--log-opt", "tag=mark", script=SCRIPT)

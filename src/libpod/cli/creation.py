@@ -72,6 +72,7 @@ _VALUES = (
     ("", "--shm-size", "SIZE", "the size of /dev/shm"),
     ("", "--sdnotify", "MODE", "who tells systemd that it is ready: container, conmon or ignore"),
     ("", "--cgroups", "MODE", "enabled, or no-conmon to leave conmon in our control group"),
+    ("", "--restart", "POLICY", "when it runs again: no, on-failure[:TRIES], always or unless-stopped"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
     ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),
     ("", "--log-driver", "NAME", "k8s-file, journald, none or passthrough"),
@@ -134,6 +135,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     shm_size = units.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
     timeout = _number("--stop-timeout", options.stop_timeout)
     network_mode, network = networking.parse(options, config)
+    restart_policy, restart_retries = _restart(options)
     return CreateOptions(
         image="" if options.rootfs else options.image,
         rootfs=options.image if options.rootfs else "",
@@ -160,7 +162,20 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         create_command=["libpod", *sys.argv[1:]],
         sdnotify_mode=options.sdnotify or "container",
         cgroups_mode=options.cgroups or "enabled",
+        restart_policy=restart_policy,
+        restart_retries=restart_retries,
     )
+
+
+def _restart(options: Namespace) -> tuple[str, int]:
+    if not options.restart:
+        return "", 0
+    from libpod.containers import restarting
+
+    policy, retries = restarting.parse(options.restart)
+    if options.rm and policy != restarting.NEVER:
+        raise InvalidArgument(f"--rm and --restart {options.restart} exclude each other")
+    return policy, retries
 
 
 def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) -> SpecOptions:

@@ -307,7 +307,8 @@ def _cleanup(options: Namespace) -> int:
             if options.session:
                 container.cleanup_session(options.session)
                 return
-            container.cleanup()
+            if not container.cleanup():
+                return
             if container.record.pod:
                 from libpod.containers import pod
 

@@ -71,6 +71,7 @@ def _tests(by_id: Mapping[str, Item]) -> dict[str, filters.Matches]:
             value == row["PodName"] or row["Pod"].startswith(value)
         ),
         "network": lambda row, value: value in row["Networks"],
+        "restart-policy": lambda row, value: by_id[row["Id"]].raw_config.get("restart_policy", "") == value,
         "health": lambda row, value: row.get("Health", "") == value,
     }  # fmt: skip
 

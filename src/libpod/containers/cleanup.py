@@ -38,11 +38,11 @@ _HAS_RUN = (CREATED, RUNNING, STOPPED, PAUSED, STOPPING)
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
 
 
-def take_down(engine: Engine, record: ContainerRecord) -> None:
+def take_down(engine: Engine, record: ContainerRecord, *, event: str = "cleanup") -> None:
     """Make the OCI runtime forget a container that does not run, and unmount its file systems.
 
     Its state becomes *exited*, or *configured* if it has not run. Everything is tried; the first error is
-    raised at the end.
+    raised at the end. It is recorded as *event*.
     """
     errors: list[LibpodError] = []
     is_up = record.status in (CREATED, STOPPED) or record.mounted
@@ -57,7 +57,7 @@ def take_down(engine: Engine, record: ContainerRecord) -> None:
     with _collected(errors):
         unmount(engine, record)
     if is_up:
-        engine.event(record, "cleanup")
+        engine.event(record, event)
     if errors:
         raise errors[0]
 

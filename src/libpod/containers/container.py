@@ -13,7 +13,7 @@ import select
 import signal
 import time
 
-from libpod.containers import cleanup, status
+from libpod.containers import cleanup, restarting, status
 from libpod.errors import (
     ContainerStopped,
     InvalidState,
@@ -131,9 +131,11 @@ class Container:
 
     def _note_exit(self, ended: exits.Exit, number: int) -> None:
         record = self.record
-        record.status = number
+        before, record.status = record.status, number
         record.pid = record.conmon_pid = 0
         record.exit_code = ended.code
+        if before in (RUNNING, PAUSED):
+            restarting.note_end(record)
         record.state["exited"] = True
         record.state["finishedTime"] = logs.go_time(ended.time)
         if ended.out_of_memory:
@@ -168,6 +170,7 @@ class Container:
         from libpod.containers import start
 
         self._require(CONFIGURED, EXITED, STOPPED, verb="initialize")
+        restarting.begin_anew(self.record)
         if self.record.status == STOPPED:
             cleanup.take_down(self._engine, self.record)
         start.initialize(self._engine, self.record)
@@ -252,6 +255,8 @@ class Container:
             timeout = jsonutil.get_int(self.record.config, "stopTimeout", 10, source=self.record.describe())
         with self._locked():
             if self.record.status in (STOPPED, EXITED):
+                if restarting.give_up(self.record):
+                    self._engine.state.save_container(self.record)
                 raise ContainerStopped(f"container {self.name} is stopped already")
             self._require(RUNNING, STOPPING, CREATED, verb="stop")
             if self.record.status == CREATED:
@@ -304,6 +309,10 @@ class Container:
         """Send a signal to its first process. It must be running."""
         with self._locked():
             self._require(RUNNING, STOPPING, PAUSED, verb="send a signal to")
+            if number == signal.SIGKILL:
+                # Its restart policy must not take this for an end of its own, however soon that comes.
+                self.record.state["stoppedByUser"] = True
+                self._engine.state.save_container(self.record)
             self._engine.runtime.kill(self.id, number)
             self._engine.event(self.record, "kill")
 
@@ -488,17 +497,34 @@ class Container:
 
     # ------------------------------------------------------------ the end
 
-    def cleanup(self) -> None:
+    def cleanup(self) -> bool:
         """Take down what a container that has ended left: in the OCI runtime, and its mounts.
 
-        conmon's exit command does this. Raises InvalidState while it runs.
+        conmon's exit command does this. False if its restart policy has let it run again instead. Raises
+        InvalidState while it runs.
         """
         with self._locked():
             if self.record.status in (RUNNING, PAUSED, STOPPING):
                 raise InvalidState(
                     f"container {self.name} runs: it cannot be cleaned up", hint=f"libpod stop {self.name}"
                 )
-            cleanup.take_down(self._engine, self.record)
+            if not restarting.is_due(self.record):
+                cleanup.take_down(self._engine, self.record)
+                return True
+        self._start_dependencies()
+        with self._locked():
+            # Somebody may have stopped, started or removed it meanwhile.
+            if self.record.status in (STOPPED, EXITED) and restarting.is_due(self.record):
+                self._run_again()
+        return False
+
+    def _run_again(self) -> None:
+        from libpod.containers import start
+
+        restarting.note_restart(self.record)
+        cleanup.take_down(self._engine, self.record, event="restart")
+        start.initialize(self._engine, self.record)
+        self._let_run()
 
     def cleanup_session(self, identifier: str) -> None:
         """Forget an exec session that has ended."""

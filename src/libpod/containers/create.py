@@ -8,7 +8,7 @@ import os
 import time
 
 from libpod import failpoints
-from libpod.containers import idmaps, joining, names, notify, userlimits, volumerequests
+from libpod.containers import idmaps, joining, names, notify, restarting, userlimits, volumerequests
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupported, PodExists
 from libpod.host import files, jsonutil
@@ -315,8 +315,8 @@ def _config(
         config["pod"] = options.pod
         config["pause"] = options.infra
     if options.restart_policy:
-        config["restart_policy"] = options.restart_policy
-        config["restart_retries"] = options.restart_retries
+        policy = restarting.check(options.restart_policy, options.restart_retries)
+        config["restart_policy"], config["restart_retries"] = policy
     return {key: value for key, value in config.items() if value not in ("", [], {}) or key in _ALWAYS}
 
 

@@ -72,9 +72,11 @@ def test_the_life_of_a_container(recording: Room) -> None:
     room.libpod("rm", "-f", "-t", "0", "c")
     room.libpod("volume", "rm", "v")
     of_container = statuses(room, "--filter", "container=c")
-    assert of_container == [
-        "create", "init", "start", "exec", "exec_died", "pause", "unpause", "kill", "died", "stop", "cleanup",
-        "mount", "unmount", "restart", "init", "start", "died", "stop", "cleanup", "remove",
+    # The exit command may be quicker than who stops it.
+    assert of_container.count("cleanup") == 2
+    assert [status for status in of_container if status != "cleanup"] == [
+        "create", "init", "start", "exec", "exec_died", "pause", "unpause", "kill", "died", "stop",
+        "mount", "unmount", "restart", "init", "start", "died", "stop", "remove",
     ]  # fmt: skip
     assert statuses(room, "--filter", "type=system") == ["refresh"]
     assert statuses(room, "--filter", "volume=v") == ["create", "remove"]

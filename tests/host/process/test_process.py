@@ -29,6 +29,15 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def ends(pid: int) -> bool:
+    """Whether it is gone within ten seconds."""
+    for _ in range(200):
+        if not alive(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 # ---------------------------------------------------------------- run
 
 
@@ -164,6 +173,7 @@ def test_a_daemon_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -
     pid = int(pid_file.read_text())
     assert alive(pid)
     os.kill(pid, signal.SIGKILL)
+    assert ends(pid)
 
 
 def test_output_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.lab.containers import Room
 from tests.lab.podman import IMAGE, Store
 
 if TYPE_CHECKING:
@@ -102,6 +103,29 @@ def test_we_start_what_podman_created_and_it_reads_its_end(store: Store) -> None
     assert store.podman("logs", "job").stdout == "done\n"
     assert views(store) == ({"job": "exited"}, {"job": "exited"})
     store.libpod("rm", "job")
+    assert_nothing_left(store)
+
+
+@pytest.mark.parametrize("creator", ["libpod", "podman"])
+@pytest.mark.parametrize("starter", ["libpod", "podman"])
+def test_a_restart_policy_holds_whoever_starts_it(store: Store, creator: str, starter: str) -> None:
+    programs = {"libpod": store.libpod, "podman": store.podman}
+    options = ("--name", "again", "--restart", "on-failure:2", "--network", "none")
+    programs[creator]("create", *options, IMAGE, "sh", "-c", "echo run; exit 3")
+    programs[starter]("start", "again")
+
+    def counts() -> set[tuple[int, str]]:
+        found = [json.loads(program("inspect", "again").stdout)[0] for program in programs.values()]
+        return {(entry["RestartCount"], entry["State"]["Status"]) for entry in found}
+
+    assert Room.settled(lambda: counts() == {(2, "exited")}), counts()
+    for program in programs.values():
+        assert program("logs", "again").stdout == "run\n" * 3
+    assert store.inspect("again")["HostConfig"]["RestartPolicy"] == {
+        "Name": "on-failure",
+        "MaximumRetryCount": 2,
+    }
+    store.libpod("rm", "again")
     assert_nothing_left(store)
 
 
