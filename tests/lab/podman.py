@@ -226,6 +226,11 @@ class Store:
         """Lose the per-boot directory while everything runs on, as an ageing rule does it."""
         shutil.rmtree(self.path(self.tmp_dir))
 
+    def remove_runtime_dir(self) -> None:
+        """Lose all that is per boot while everything runs on, as the end of a user's last session does it."""
+        self.remove_tmp_dir()
+        shutil.rmtree(self.path(self.run_root))
+
     def process_lives(self, pid: int) -> bool:
         """Tell whether process *pid* (in the machine's numbering) is there and no zombie."""
         try:

@@ -163,8 +163,8 @@ class Reset:
 
     def _container(self, record: ContainerRecord) -> ContainerFiles | None:
         """Reset one container; None for one that is to be removed."""
-        _require_safe(record)
-        concerned = self._files(record)
+        require_safe(record)
+        concerned = container_files(record, self._place)
         reset.reset_container(record.state, self._style)
         record.run_directory = concerned.run_directory
         if self._style == reset.FIRST_LIBPOD:
@@ -181,17 +181,6 @@ class Reset:
             self._tables.put_container(record)
         self._report.containers.reset += 1
         return concerned
-
-    def _files(self, record: ContainerRecord) -> ContainerFiles:
-        bundle = record.static_directory
-        shelf = _shelf(bundle, record.id) or self._place.shelf
-        return ContainerFiles(
-            record.id,
-            record.name,
-            bundle or f"{self._place.graph_root}/{shelf}/{record.id}/{USER_DATA}",
-            f"{self._place.run_root}/{shelf}/{record.id}/{USER_DATA}",
-            mapped_root(record),
-        )
 
     def _set_old_directories(self, record: ContainerRecord, concerned: ContainerFiles) -> None:
         """Two more paths that the first libpod keeps: it shows a container with ID maps another tree."""
@@ -294,7 +283,21 @@ def lock_number(record: Record, style: str) -> int | None:
     return 0 if number is None and style == reset.PODMAN else number
 
 
-def _require_safe(record: ContainerRecord) -> None:
+def container_files(record: ContainerRecord, place: Place) -> ContainerFiles:
+    """Where the files of a container are. DecodeError where its ID maps cannot be understood."""
+    bundle = record.static_directory
+    shelf = _shelf(bundle, record.id) or place.shelf
+    return ContainerFiles(
+        record.id,
+        record.name,
+        bundle or f"{place.graph_root}/{shelf}/{record.id}/{USER_DATA}",
+        f"{place.run_root}/{shelf}/{record.id}/{USER_DATA}",
+        mapped_root(record),
+    )
+
+
+def require_safe(record: ContainerRecord) -> None:
+    """Refuse an ID that no path can be made of: InvalidState."""
     if not re.fullmatch(_SAFE, record.id):
         raise InvalidState(f"{record.id!r} is no container ID: no directory can be named after it")
 

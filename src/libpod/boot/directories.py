@@ -118,7 +118,9 @@ class Directories:
         self._remove_control_pipe(container)
         for name in _LEFTOVERS:
             self._remove(f"{container.bundle}/{name}")
-        self._run_directory(container.run_directory)
+        if not self._run_directory(container.run_directory):
+            for name in _PID_FILES:
+                self._remove(f"{container.run_directory}/{name}")
         self._remove_last_run(container.id)
         if container.owner is not None:
             self._user_root(container.id, container.owner)
@@ -145,19 +147,16 @@ class Directories:
             )
         self._remove(path)
 
-    def _run_directory(self, path: str) -> None:
+    def _run_directory(self, path: str) -> bool:
+        """Make the directory of a container in the run root; whether there was none."""
         outer = os.path.dirname(path)
         shelf = os.path.dirname(outer)
         if shelf not in self._made:
             self.make_directory(shelf, RUN_MODE)
             self._made.add(shelf)
         if self._dry_run:
-            is_new = self.make_directory(path, RUN_MODE)
-        else:
-            is_new = self._make_two(outer, path)
-        if not is_new:
-            for name in _PID_FILES:
-                self._remove(f"{path}/{name}")
+            return self.make_directory(path, RUN_MODE)
+        return self._make_two(outer, path)
 
     def _make_two(self, outer: str, inner: str) -> bool:
         """The two directories of a container, in as few calls as there can be; False if both were there."""
@@ -197,6 +196,12 @@ class Directories:
         self._did(f"change mode of {path} to {mode | 0o111:04o}")
 
     # ------------------------------------------------------------ a container that lives, or died unseen
+
+    def keep(self, container: ContainerFiles) -> None:
+        """Make what any container needs, and remove nothing: it may live. FileError."""
+        self._run_directory(container.run_directory)
+        if container.owner is not None:
+            self._user_root(container.id, container.owner)
 
     def adopt(self, identifier: str, *, persists: bool) -> None:
         """Make what the conmon of a live container writes into when the container ends."""

@@ -25,8 +25,9 @@ import errno
 import os
 
 from libpod import failpoints
-from libpod.boot import database, decide, marker, numbers, opening, survey
+from libpod.boot import adoption, database, decide, marker, numbers, opening, survey
 from libpod.boot import report as reports
+from libpod.boot.adoption import Keep
 from libpod.boot.database import Place, Reset
 from libpod.boot.directories import Directories, is_systemic
 from libpod.boot.marker import BootRecord
@@ -48,7 +49,6 @@ from libpod.errors import (
 from libpod.host import files, proc
 from libpod.locks.boot import BootLock
 from libpod.state import reset
-from libpod.state.records import BrokenRecord
 from libpod.storage import driver, mountpoints
 
 TYPE_CHECKING = False
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Final
 
+    from libpod.boot.adoption import Kept
     from libpod.boot.directories import ContainerFiles
     from libpod.boot.survey import Survey
     from libpod.config.runtime import RuntimeConfig
@@ -192,7 +193,7 @@ class _Run:
         with self.report.phase("containers"):
             directories.prepare()
             directories.remove_stale_pause_file()
-            self._containers(directories, concerned)
+            self._each(concerned, directories.container)
             self._forget(remains, concerned)
         with self.report.phase("networks"):
             quarantined = {entry["id"] for entry in self.report.containers.quarantined}
@@ -422,10 +423,11 @@ class _Run:
 
     # ------------------------------------------------------------ files
 
-    def _containers(self, directories: Directories, concerned: list[ContainerFiles]) -> None:
+    def _each(self, concerned: list[ContainerFiles], put_right: Callable[[ContainerFiles], None]) -> None:
+        """Put the files of each container right; one that cannot be is quarantined."""
         for done, container in enumerate(concerned, 1):
             try:
-                directories.container(container)
+                put_right(container)
             except InvalidState as error:
                 self.report.containers.quarantine(container.id, container.name, error.message)
             except FileError as error:
@@ -460,21 +462,41 @@ class _Run:
         for layer in gone:
             self.report.did(f"forget the mount of layer {layer.layer_id} on {layer.path}")
 
+    def _count_mounts(self) -> None:
+        """Count again what is mounted, where the run root with the counts was lost."""
+        try:
+            found = mountpoints.restore(
+                self.config.graph_root, self.config.run_root, self._driver, write=self.write
+            )
+        except (DecodeError, LockTimeout, FileError) as error:
+            if isinstance(error, FileError) and is_systemic(error):
+                raise
+            self.report.warn(error.message)
+            return
+        for layer in found:
+            self.report.did(f"count the mount of layer {layer.layer_id} on {layer.path}")
+
     # ------------------------------------------------------------ adopt
 
     def _adopt(self) -> None:
-        """Make the per-boot files again; no state of any container is changed."""
+        """Make the per-boot files again; no state of a live container is changed."""
         live = {process.container for process in self.facts.live or ()}
+        dead = set(self._died_unseen(live))
         self._remove_half_written()
         directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
         with self.report.phase("state"):
-            self._adopt_numbers()
+            kept = self._look_through(dead)
         with self.report.phase("containers"):
             directories.prepare()
+            self._each(kept.containers, directories.keep)
+            for lost in kept.lost:
+                adoption.write_again(lost, self.report, write=self.write)
             for process in self.facts.live or ():
                 directories.adopt(process.container, persists=_persists(process.pid))
-            for container in self._died_unseen(live):
+            for container in sorted(dead):
                 directories.note_exit(container)
+        with self.report.phase("storage"):
+            self._count_mounts()
         self.report.containers.adopted = len(live)
         self._end()
 
@@ -486,32 +508,25 @@ class _Run:
             if container.running and container.id not in live:
                 yield container.id
 
-    def _adopt_numbers(self) -> None:
-        store = self._open(read_only=True)
+    def _look_through(self, dead: set[str]) -> Kept:
+        """Count the objects and keep their lock numbers; what is to be made again."""
+        live = {process.container for process in self.facts.live or ()}
+        live |= {container.id for container in self.found.watched} - dead
+        store = self._open(read_only=not self.write)
         try:
-            with store.view() as tables, contextlib.ExitStack() as stack:
-                style = tables.style()
-                found = self._lock_numbers(stack, style)
-                self._keep_numbers(tables, found, style)
-                self._count_locks(found)
+            with (
+                store.transaction() if self.write else store.view() as tables,
+                contextlib.ExitStack() as stack,
+            ):
+                numbers = self._lock_numbers(stack, tables.style())
+                work = Keep(
+                    tables, self.report, place=self._place(), numbers=numbers, live=live, write=self.write
+                )
+                found = work.run()
+                self._count_locks(numbers)
         finally:
             store.close()
-
-    def _keep_numbers(self, tables: StateTransaction, found: LockNumbers, style: str) -> None:
-        kinds = (
-            (tables.containers(), self.report.containers),
-            (tables.pods(), self.report.pods),
-            (tables.volumes(), self.report.volumes),
-        )
-        for objects, counts in kinds:
-            for record in objects:
-                counts.total += 1
-                if isinstance(record, BrokenRecord):
-                    counts.quarantine(record.id, record.name, record.error)
-                    continue
-                number = database.lock_number(record, style)
-                if number is not None:
-                    found.keep(number, record.describe())
+        return found
 
     # ------------------------------------------------------------ the end
 

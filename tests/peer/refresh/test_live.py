@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LOSSES: dict[str, Callable[[Store], None]] = {
     "alive": lambda store: store.remove_alive(),
     "tmp-dir": lambda store: store.remove_tmp_dir(),
+    "run-root": lambda store: store.remove_runtime_dir(),
 }
 
 
@@ -69,6 +70,8 @@ def test_live_containers_are_adopted(live: Store, loss: str) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_podman_goes_on_with_adopted_containers(live: Store, loss: str) -> None:
+    # Not by Podman, whose clean-up afterwards would meet the loss before the refresh does.
+    hosts = live.path(f"/proc/{live.pid('running')}/root/etc/hosts").read_text()
     LOSSES[loss](live)
     live.refresh()
     live.podman("unpause", "paused")
@@ -80,7 +83,29 @@ def test_podman_goes_on_with_adopted_containers(live: Store, loss: str) -> None:
     live.podman("start", "stopped")
     for name in ("running", "paused", "in-pod", "created", "stopped"):
         live.podman("stop", "-t", "0", name)
+    live.podman("start", "running", "paused", "in-pod", "stopped")
+    assert live.podman("exec", "running", "cat", "/etc/hosts").stdout == hosts
+    live.podman("stop", "-t", "0", "running", "paused", "in-pod", "stopped")
     live.remove_everything()
+
+
+def test_mounts_of_adopted_containers_stay_counted(make_store: MakeStore) -> None:
+    """Podman takes its whole driver home off at its end when it believes that no layer is mounted."""
+    store = make_store()
+    store.run("running")
+    place = store.podman("mount", "running").stdout.strip()
+    store.podman("umount", "running")
+    store.remove_runtime_dir()
+    report = store.refresh()
+    assert any("count the mount of layer" in action for action in report["actions"]), report["actions"]
+    store.podman("ps", "-a")
+    assert store.podman("mount", "running").stdout.strip() == place
+    store.podman("umount", "running")
+    assert store.podman("exec", "running", "echo", "here").stdout == "here\n"
+    counts = json.loads(store.path(f"{store.run_root}/overlay-layers/mountpoints.json").read_text())
+    assert [(entry["path"], entry["count"]) for entry in counts] == [(place, 1)]
+    store.podman("stop", "-t", "0", "running")
+    assert json.loads(store.path(f"{store.run_root}/overlay-layers/mountpoints.json").read_text()) == []
 
 
 @pytest.mark.parametrize("loss", LOSSES)

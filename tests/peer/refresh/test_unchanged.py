@@ -78,14 +78,16 @@ def test_dry_run_tells_what_the_refresh_does(rebooted: Store) -> None:
     assert len(told["actions"]) == len(done["actions"])
 
 
-@pytest.mark.parametrize("loss", ["alive", "tmp-dir"])
+@pytest.mark.parametrize("loss", ["alive", "tmp-dir", "run-root"])
 def test_dry_run_of_an_adoption_changes_nothing(make_store: MakeStore, loss: str) -> None:
     store = make_store()
     store.run("running")
-    if loss == "alive":
-        store.remove_alive()
-    else:
-        store.remove_tmp_dir()
+    losses = {
+        "alive": store.remove_alive,
+        "tmp-dir": store.remove_tmp_dir,
+        "run-root": store.remove_runtime_dir,
+    }
+    losses[loss]()
     fingerprint(store)
     before = fingerprint(store)
     assert store.refresh("--dry-run")["decision"] == "adopt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from libpod import failpoints
 from libpod.errors import DecodeError, FileError, LockTimeout
 from libpod.host import files, jsonutil, proc
 from libpod.storage import mountpoints
-from libpod.storage.mountpoints import Gone, reconcile
+from libpod.storage.mountpoints import Gone, Uncounted, reconcile, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,9 @@ class Store:
 
     def reconcile(self, *, driver: str = "overlay", write: bool = True) -> list[Gone]:
         return reconcile(str(self.graph_root), str(self.run_root), driver, write=write)
+
+    def restore(self, *, driver: str = "overlay", write: bool = True) -> list[Uncounted]:
+        return restore(str(self.graph_root), str(self.run_root), driver, write=write)
 
 
 @pytest.fixture
@@ -245,3 +249,46 @@ def test_a_graph_root_that_is_gone_is_told(store: Store) -> None:
     os.rmdir(store.graph_root / "overlay-layers")
     with pytest.raises(FileError, match=r"layers\.lock"):
         store.reconcile()
+
+
+class TestRestore:
+    """Counts that were lost while layers stay mounted."""
+
+    def test_what_is_mounted_is_counted_again_and_the_rest_keeps_its_count(self, store: Store) -> None:
+        store.count(here=2)
+        store.mounted |= {store.path(HERE), store.path(THERE), f"{store.graph_root}/overlay", "/proc"}
+        assert store.restore() == [Uncounted(THERE, store.path(THERE))]
+        assert json.loads(store.counts.read_text()) == [
+            {"id": HERE, "count": 2, "path": store.path(HERE)},
+            {"id": THERE, "path": store.path(THERE), "count": 1},
+        ]
+        assert store.restore() == []
+
+    def test_a_run_root_that_is_gone_is_made(self, store: Store) -> None:
+        shutil.rmtree(store.run_root)
+        store.mounted_for_first.add(store.path(HERE))
+        assert store.restore() == [Uncounted(HERE, store.path(HERE))]
+        assert [entry["id"] for entry in json.loads(store.counts.read_text())] == [HERE]
+        assert store.counts.parent.stat().st_mode & 0o777 == 0o700
+
+    def test_a_trial_tells_the_same_and_changes_nothing(self, store: Store) -> None:
+        shutil.rmtree(store.run_root)
+        store.mounted.add(store.path(HERE))
+        assert store.restore(write=False) == [Uncounted(HERE, store.path(HERE))]
+        assert not store.run_root.exists()
+
+    @pytest.mark.parametrize("path", ["{home}/x/y/merged", "{home}/x/diff", "{home}x/y/merged", "/merged"])
+    def test_other_mounts_are_of_no_layer(self, store: Store, path: str) -> None:
+        store.mounted.add(path.format(home=f"{store.graph_root}/overlay"))
+        assert store.restore() == []
+
+    def test_vfs_mounts_nothing(self, store: Store) -> None:
+        store.mounted.add(f"{store.graph_root}/vfs/{HERE}/merged")
+        assert store.restore(driver="vfs") == []
+
+    def test_a_damaged_file_is_refused_and_left_alone(self, store: Store) -> None:
+        store.mounted.add(store.path(HERE))
+        store.counts.write_text("[{]")
+        with pytest.raises(DecodeError, match="mountpoints"):
+            store.restore()
+        assert store.counts.read_text() == "[{]"
