@@ -107,7 +107,7 @@ run_step() {
         unit) pytest_as_nobody "$environment/bin/python" tests/unit ;;
         # The linters are not Debian's, and have run already.
         debian) pytest_as_nobody /usr/bin/python3 tests/unit --ignore=tests/unit/test_linters.py ;;
-        host) pytest_as_root tests/host ;;
+        host) pytest_as_root tests/host tests/bench ;;
         peer) pytest_as_root tests/peer ;;
         boot) pytest_as_root --dist=loadscope tests/boot ;;
         *) echo "no such step: $step" >&2; return 2 ;;

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench import hosts
-from tests.bench.rows import Row, compared, medians
+from tests.bench.rows import Subject, compared, medians
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.bench.hosts import Host
 
 
@@ -26,19 +23,13 @@ FULL = Plan(rounds=7, megabytes=100, many=50)
 QUICK = Plan(rounds=1, megabytes=1, many=2)
 
 
-class Bench:
-    """Measures by a plan; *say* gets one line for people about what is going on."""
+class Bench(Subject):
+    """Output of a container, and `stats`."""
 
-    def __init__(
-        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
-    ) -> None:
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
         plan = QUICK if quick else FULL
-        self.room = room
-        self.python = python
         self.plan = plan._replace(rounds=rounds) if rounds else plan
-        self.say = say
-        self.rows: list[Row] = []
-        self.about: dict[str, object] = {}
 
     def run(self) -> None:
         """Measure everything."""
@@ -72,11 +63,3 @@ class Bench:
         ours, theirs = (make("stats", "--no-stream") for make in (host.libpod, host.podman))
         pairs = [(host.cpu_seconds(ours), host.cpu_seconds(theirs)) for _ in range(self.plan.rounds)]
         self.rows.append(compared("stats: CPU time", self.plan.many, "s", *medians(pairs), 0.5))
-
-    def remarks(self) -> list[str]:
-        """Return nothing."""
-        return []
-
-    def details(self) -> dict[str, object]:
-        """Return nothing."""
-        return {}

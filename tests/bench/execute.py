@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tests.bench import hosts
-from tests.bench.rows import Row, compared, medians
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.bench.rows import Subject, compared, medians
 
 ROUNDS = 31
 
 
-class Bench:
-    """Measures `exec`; *say* gets one line for people about what is going on."""
+class Bench(Subject):
+    """`exec`."""
 
-    def __init__(
-        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
-    ) -> None:
-        self.room = room
-        self.python = python
-        self.say = say
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
         self.rounds = rounds or (1 if quick else ROUNDS)
-        self.rows: list[Row] = []
-        self.about: dict[str, object] = {}
 
     def run(self) -> None:
         """Measure everything."""
@@ -45,11 +33,3 @@ class Bench:
             self.rows.append(compared("exec: time", 1, "s", *medians(times), 1.0))
             flushes = host.flushes(ours), host.flushes(theirs)
             self.rows.append(compared("exec: flushes", 1, "", *flushes, 1.0))
-
-    def remarks(self) -> list[str]:
-        """Return nothing."""
-        return []
-
-    def details(self) -> dict[str, object]:
-        """Return nothing."""
-        return {}

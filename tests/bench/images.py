@@ -13,10 +13,9 @@ import tarfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.bench import hosts
-from tests.bench.rows import Row, compared, medians
+from tests.bench.rows import Subject, compared, medians
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.bench.hosts import Host
@@ -49,19 +48,13 @@ FULL = Plan(size=200, images=1000, containers=1000, pulls=5, lists=11)
 QUICK = Plan(size=4, images=10, containers=2, pulls=1, lists=1)
 
 
-class Bench:
-    """Measures by a plan; *say* gets one line for people about what is going on."""
+class Bench(Subject):
+    """Pull, list and info."""
 
-    def __init__(
-        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
-    ) -> None:
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
         plan = QUICK if quick else FULL
-        self.room = room
-        self.python = python
         self.plan = plan._replace(pulls=rounds, lists=rounds) if rounds else plan
-        self.say = say
-        self.rows: list[Row] = []
-        self.about: dict[str, object] = {}
 
     def run(self) -> None:
         """Measure everything."""
@@ -129,14 +122,6 @@ class Bench:
             host.seconds(command)
         times = [(host.seconds(ours), host.seconds(theirs)) for _ in range(self.plan.lists)]
         self.rows.append(compared("info: time", self.plan.containers, "s", *medians(times), 0.5))
-
-    def remarks(self) -> list[str]:
-        """Nothing below the table."""
-        return []
-
-    def details(self) -> dict[str, object]:
-        """Nothing else is written."""
-        return {}
 
 
 def write_layer(path: Path, size: int) -> None:

@@ -10,10 +10,10 @@ import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench import hosts
-from tests.bench.rows import HEAVY, Row, compared, medians
+from tests.bench.rows import HEAVY, Row, Subject, compared, medians
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.bench.hosts import Host
@@ -33,20 +33,13 @@ FULL = Plan(small=10, large=1000, huge=10000, rounds=11, huge_rounds=3)
 QUICK = Plan(small=2, large=6, huge=12, rounds=1, huge_rounds=1)
 
 
-class Bench:
-    """Measures by a plan; *say* gets one line for people about what is going on."""
+class Bench(Subject):
+    """The boot refresh."""
 
-    def __init__(
-        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
-    ) -> None:
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
         plan = QUICK if quick else FULL
-        self.room = room
-        self.python = python
         self.plan = plan._replace(rounds=rounds) if rounds else plan
-        self.say = say
-        self.rows: list[Row] = []
-        self.about: dict[str, object] = {}
-        self.imports: dict[str, int] = {}
 
     def run(self) -> None:
         """Measure everything."""
@@ -132,7 +125,3 @@ class Bench:
         """Return what a refresh with nothing to do imports and should not."""
         heavy = ", ".join(sorted(HEAVY & self.imports.keys())) or "none"
         return [f"imports where there is nothing to do: {len(self.imports)} modules; heavy ones: {heavy}"]
-
-    def details(self) -> dict[str, object]:
-        """Return the microseconds of each import of a refresh with nothing to do."""
-        return {"imports_microseconds": dict(sorted(self.imports.items(), key=lambda item: -item[1]))}

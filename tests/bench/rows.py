@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 # What a start must not import where there is nothing to do.
 HEAVY = {"ctypes", "dataclasses", "filelock", "inspect", "logging", "pathlib", "psutil", "pystemd", "sqlite3"}
@@ -43,20 +44,39 @@ def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return first, second
 
 
-class Subject(Protocol):
-    """Something that is measured: `python -m tests.bench NAME`."""
+class Subject:
+    """Something that is measured: `python -m tests.bench NAME`.
 
-    rows: list[Row]
-    about: dict[str, object]
+    It works below *room* and with the interpreter *python*; *say* gets one line for people about what is
+    going on. With *quick* all is tiny, and *rounds* is how often each program runs.
+    """
+
+    def __init__(
+        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
+    ) -> None:
+        self.room = room
+        self.python = python
+        self.say = say
+        self.rows: list[Row] = []
+        self.about: dict[str, object] = {}
+        self.imports: dict[str, int] = {}
+        self.plan_for(quick=quick, rounds=rounds)
+
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
+        raise NotImplementedError
 
     def run(self) -> None:
         """Measure everything."""
+        raise NotImplementedError
 
     def remarks(self) -> list[str]:
         """Return lines that stand below the table."""
+        return []
 
-    def details(self) -> Mapping[str, Any]:
-        """Return what else is written."""
+    def details(self) -> dict[str, Any]:
+        """Return what else is written: what our program imports."""
+        return {"imports_microseconds": dict(sorted(self.imports.items(), key=lambda item: -item[1]))}
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -9,12 +9,9 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.bench import hosts
-from tests.bench.rows import Row, compared, medians
+from tests.bench.rows import Row, Subject, compared, medians
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.bench.hosts import Host
 
 RUN = ("run", "--rm", "--network", "none", "bb", "true")
@@ -46,20 +43,13 @@ FULL = Plan(rounds=31, many=200, cycles=1000, lives=21)
 QUICK = Plan(rounds=1, many=2, cycles=4, lives=1)
 
 
-class Bench:
-    """Measures by a plan; *say* gets one line for people about what is going on."""
+class Bench(Subject):
+    """The life of containers."""
 
-    def __init__(
-        self, room: Path, python: str, say: Callable[[str], None], *, quick: bool, rounds: int | None
-    ) -> None:
+    def plan_for(self, *, quick: bool, rounds: int | None) -> None:
+        """Set how much is measured, and how often."""
         plan = QUICK if quick else FULL
-        self.room = room
-        self.python = python
         self.plan = plan._replace(rounds=rounds) if rounds else plan
-        self.say = say
-        self.rows: list[Row] = []
-        self.about: dict[str, object] = {}
-        self.imports: dict[str, int] = {}
 
     def run(self) -> None:
         """Measure everything."""
@@ -119,7 +109,3 @@ class Bench:
         """Return what `run` imports and should not."""
         heavy = ", ".join(sorted(HEAVY & self.imports.keys())) or "none"
         return [f"imports of run: {len(self.imports)} modules; heavy ones: {heavy}"]
-
-    def details(self) -> dict[str, object]:
-        """Return the microseconds of each import of `run`."""
-        return {"imports_microseconds": dict(sorted(self.imports.items(), key=lambda item: -item[1]))}
