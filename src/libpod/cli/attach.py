@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from libpod.cli import selecting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,7 +20,7 @@ def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_attach_flags()
     parser.add_argument("--no-stdin", action="store_true", help="do not connect our standard input")
-    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    selecting.add_one(parser)
     parser.runs(run)
 
 
@@ -28,7 +30,7 @@ def run(options: Namespace) -> int:
 
     with runtimes.open_runtime(options) as runtime:
         what = streams.wanted(options, runtime.config.detach_keys, stdin=not options.no_stdin)
-        container = runtime.container(options.container)
+        container = runtime.container(selecting.one(runtime, options))
         return to_running(runtime, container, what, signals=options.sig_proxy)
 
 

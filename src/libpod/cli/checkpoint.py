@@ -43,7 +43,7 @@ def configure(parser: Parser) -> None:
 
 
 def _checkpoint(options: Namespace) -> int:
-    from libpod.cli import runtimes
+    from libpod.cli import runtimes, selecting
     from libpod.containers.checkpoint import CheckpointOptions, is_infra
     from libpod.errors import InvalidArgument
 
@@ -58,7 +58,7 @@ def _checkpoint(options: Namespace) -> int:
         ignore_rootfs=options.ignore_rootfs,
     )
     with runtimes.open_runtime(options) as runtime:
-        containers = runtimes.names(runtime, options, ("running",))
+        containers = selecting.names(runtime, options, ("running",))
         if options.all:
             containers = [name for name in containers if not is_infra(runtime.container(name).record)]
         if wanted.export and len(containers) != 1:
@@ -134,9 +134,9 @@ def _import(runtime: Runtime, options: Namespace, wanted: RestoreOptions) -> int
 
 
 def _restorable(runtime: Runtime, options: Namespace) -> list[str]:
-    from libpod.cli import runtimes
+    from libpod.cli import selecting
 
-    found = runtimes.names(runtime, options, ("created", "exited", "stopped"))
+    found = selecting.names(runtime, options, ("created", "exited", "stopped"))
     if not options.all:
         return found
     return [name for name in found if runtime.container(name).record.state.get("checkpointed") is True]

@@ -48,7 +48,7 @@ _VALUES = (
     ("", "--name", "NAME", "give it this name"),
     ("-w", "--workdir", "PATH", "run the command in this directory"),
     ("-u", "--user", "USER[:GROUP]", "run the command as this user"),
-    ("", "--hostname", "NAME", "the container's host name"),
+    ("-h", "--hostname", "NAME", "the container's host name"),
     ("-m", "--memory", "SIZE", "limit memory"),
     ("", "--memory-reservation", "SIZE", "what memory is reclaimed down to when it is short"),
     ("", "--memory-swap", "SIZE", "limit memory and swap together; -1 for no limit"),
@@ -94,6 +94,7 @@ _LOG_SIZE_UNIT_HINT = "such as 10m"
 
 def configure(parser: Parser) -> None:
     """Add the flags, the image and the command."""
+    parser.free_letter_of_help()
     for short, name, metavar, text in _REPEATED:
         _add(parser, short, name, metavar=metavar, help=text, action="append", default=[])
     for short, name, metavar, text in _VALUES:
@@ -115,7 +116,8 @@ def configure_some(parser: Parser, names: Collection[str]) -> None:
             _add(parser, short, name, metavar=metavar, help=text, action="append", default=[])
     for short, name, metavar, text in _VALUES:
         if name in names:
-            _add(parser, short, name, metavar=metavar, help=text)
+            # -h is help there.
+            _add(parser, "" if short == "-h" else short, name, metavar=metavar, help=text)
 
 
 def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
@@ -201,7 +203,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
     return SpecOptions(
         command=options.command,
         entrypoint=_entrypoint(options.entrypoint),
-        environment=_environment(options),
+        environment=environment(options),
         working_directory=options.workdir or "",
         user=options.user or "",
         groups=options.group_add,
@@ -286,7 +288,8 @@ def _mode(flag: str, text: str | None) -> str:
 # ---------------------------------------------------------------- single flags
 
 
-def _environment(options: Namespace) -> dict[str, str]:
+def environment(options: Namespace) -> dict[str, str]:
+    """The variables that `--env` and `--env-file` set, the former winning."""
     found: dict[str, str] = {}
     for path in options.env_file:
         found.update(_environment_file(path))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from libpod.cli import selecting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,7 +27,10 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-w", "--workdir", metavar="PATH", default="", help="run it in this directory")
     parser.add_argument("--privileged", action="store_true", help="give it all capabilities")
     parser.add_detach_keys()
-    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.add_argument(
+        "--env-file", metavar="FILE", action="append", default=[], help="set the variables of a file"
+    )
+    selecting.add_one(parser)
     parser.add_argument(
         "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
     )
@@ -34,13 +39,14 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Run the command; the exit status is its own, unless it is detached."""
-    from libpod.cli import codes, output, runtimes, streams, terminal
+    from libpod.cli import codes, creation, output, runtimes, streams, terminal
     from libpod.containers.execute import ExecOptions
 
+    selecting.with_command(options, "command")
     size = terminal.size() if options.tty and not options.detach else None
     wanted = ExecOptions(
         command=tuple(options.command),
-        environment=tuple(options.env),
+        environment=tuple(f"{name}={value}" for name, value in creation.environment(options).items()),
         working_directory=options.workdir,
         user=options.user,
         terminal=options.tty,
@@ -52,7 +58,7 @@ def run(options: Namespace) -> int:
     )
     with runtimes.open_runtime(options) as runtime:
         what = streams.wanted(options, runtime.config.detach_keys, stdin=options.interactive)
-        session = runtime.container(options.container).execute(wanted)
+        session = runtime.container(selecting.one(runtime, options)).execute(wanted)
         if options.detach:
             output.data(session.id)
             return codes.DONE

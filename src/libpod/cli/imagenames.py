@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from libpod.cli import asking, codes, images, output
-from libpod.errors import DependencyExists, InvalidArgument, LibpodError, NoSuchImage
+from libpod.errors import InvalidArgument, LibpodError, NoSuchImage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from typing import Final
 
     from libpod.cli.parser import Parser
 
-UNKNOWN: Final = 1
-IN_USE: Final = 2
 """Exit statuses of `rmi`, as Podman has them."""
 
 
@@ -79,18 +76,12 @@ def _rmi(options: Namespace) -> int:
                 if isinstance(error, NoSuchImage) and (options.ignore or options.force or options.all):
                     continue
                 output.error(error)
-                status = max(status, _status(error))
+                status = max(status, codes.of_removal(error))
                 continue
             lines = [f"Untagged: {gone}" for gone in done.untagged]
             lines += [f"Deleted: {gone}" for gone in done.deleted]
             output.data("\n".join(lines))
     return status
-
-
-def _status(error: LibpodError) -> int:
-    if isinstance(error, NoSuchImage):
-        return UNKNOWN
-    return IN_USE if isinstance(error, DependencyExists) else codes.FAILED
 
 
 def configure_prune(parser: Parser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import output
+from libpod.cli import codes, output, selecting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,18 +14,6 @@ if TYPE_CHECKING:
     from libpod.runtime import Runtime
 
 
-_ALL = "all containers that it can be done with"
-
-
-def _several(parser: Parser) -> None:
-    parser.add_argument("container", metavar="CONTAINER", nargs="*", help="a name, an ID, or its beginning")
-
-
-def _several_or_all(parser: Parser) -> None:
-    _several(parser)
-    parser.add_argument("-a", "--all", action="store_true", help=_ALL)
-
-
 def _verb(
     act: Callable[[Namespace], Callable[[Container], None]], *states: str
 ) -> Callable[[Namespace], int]:
@@ -35,9 +23,15 @@ def _verb(
         from libpod.cli import runtimes
 
         with runtimes.open_runtime(options) as runtime:
-            return runtimes.for_each(runtime, runtimes.names(runtime, options, states), act(options))
+            return runtimes.for_each(runtime, selecting.names(runtime, options, states), act(options))
 
     return run
+
+
+def _ending_order(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
+    """As `selecting.names`, but with `--all` containers come before those that they need."""
+    found = selecting.names(runtime, options, states)
+    return found[::-1] if options.all else found
 
 
 def _seconds(options: Namespace) -> float | None:
@@ -46,8 +40,8 @@ def _seconds(options: Namespace) -> float | None:
 
 def configure_start(parser: Parser) -> None:
     """Add the arguments of `start`. `-a` is `--attach` here, as it is with Podman."""
-    _several(parser)
-    parser.add_argument("--all", action="store_true", help=_ALL)
+    selecting.add_all(parser)
+    selecting.add_filter(parser, "-f")
     parser.add_argument(
         "-a", "--attach", action="store_true", help="connect to its output, and end as it ends"
     )
@@ -61,7 +55,7 @@ def _start(options: Namespace) -> int:
     from libpod.errors import InvalidArgument
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.names(runtime, options, ("created", "exited", "stopped"))
+        wanted = selecting.names(runtime, options, ("created", "exited", "stopped"))
         if not options.attach and not options.interactive:
             return runtimes.for_each(runtime, wanted, lambda container: container.start())
         if len(wanted) != 1:
@@ -70,7 +64,7 @@ def _start(options: Namespace) -> int:
 
 
 def _start_attached(runtime: Runtime, name: str, options: Namespace) -> int:
-    from libpod.cli import attach, codes, run, streams
+    from libpod.cli import attach, run, streams
 
     what = streams.wanted(options, runtime.config.detach_keys, stdin=options.interactive)
     container = runtime.container(name)
@@ -82,7 +76,7 @@ def _start_attached(runtime: Runtime, name: str, options: Namespace) -> int:
 
 def configure_init(parser: Parser) -> None:
     """Add the arguments of `init`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
     parser.runs(_verb(lambda _options: lambda container: container.init(), "created", "exited"))
 
 
@@ -94,7 +88,9 @@ def _add_time(parser: Parser) -> None:
 
 def configure_stop(parser: Parser) -> None:
     """Add the arguments of `stop`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
+    selecting.add_filter(parser, "-f")
     _add_time(parser)
     parser.add_argument(
         "-i", "--ignore", action="store_true", help="containers that do not exist are no error"
@@ -114,7 +110,7 @@ def _stop(options: Namespace) -> int:
             return
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.ending_order(runtime, options, ("running",))
+        wanted = _ending_order(runtime, options, ("running",))
         if options.ignore:
             wanted = [name for name in wanted if _exists(runtime, name)]
         return runtimes.for_each(runtime, wanted, stop)
@@ -122,7 +118,8 @@ def _stop(options: Namespace) -> int:
 
 def configure_kill(parser: Parser) -> None:
     """Add the arguments of `kill`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
     parser.add_argument("-s", "--signal", metavar="SIGNAL", default="KILL", help="a name or a number (KILL)")
     parser.runs(_verb(_kill, "running"))
 
@@ -136,26 +133,34 @@ def _kill(options: Namespace) -> Callable[[Container], None]:
 
 def configure_pause(parser: Parser) -> None:
     """Add the arguments of `pause`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
+    selecting.add_filter(parser, "-f")
     parser.runs(_verb(lambda _options: lambda container: container.pause(), "running"))
 
 
 def configure_unpause(parser: Parser) -> None:
     """Add the arguments of `unpause`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
+    selecting.add_filter(parser, "-f")
     parser.runs(_verb(lambda _options: lambda container: container.unpause(), "paused"))
 
 
 def configure_restart(parser: Parser) -> None:
     """Add the arguments of `restart`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
+    selecting.add_filter(parser, "-f")
     _add_time(parser)
     parser.runs(_verb(lambda options: lambda container: container.restart(_seconds(options))))
 
 
 def configure_rm(parser: Parser) -> None:
     """Add the arguments of `rm`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
+    selecting.add_files(parser)
+    selecting.add_filter(parser)
     _add_time(parser)
     parser.add_argument("-f", "--force", action="store_true", help="stop it first if it runs")
     parser.add_argument("--depend", action="store_true", help="remove all containers that need it first")
@@ -172,7 +177,7 @@ def _rm(options: Namespace) -> int:
     from libpod.cli import runtimes
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.ending_order(runtime, options)
+        wanted = _ending_order(runtime, options)
         if options.all:
             wanted = _without_infra(runtime, wanted)
         elif options.force:
@@ -192,6 +197,7 @@ def _rm(options: Namespace) -> int:
                 volumes=options.volumes,
                 depend=options.depend,
             ),
+            status_of=codes.of_removal,
         )
 
 
@@ -239,7 +245,7 @@ def _exists(runtime: Runtime, name: str) -> bool:
 
 def configure_wait(parser: Parser) -> None:
     """Add the arguments of `wait`."""
-    _several(parser)
+    selecting.add_several(parser)
     parser.runs(_wait)
 
 
@@ -250,12 +256,12 @@ def _wait(options: Namespace) -> int:
         output.data(str(container.wait()))
 
     with runtimes.open_runtime(options) as runtime:
-        return runtimes.for_each(runtime, runtimes.names(runtime, options), wait, echo=False)
+        return runtimes.for_each(runtime, selecting.names(runtime, options), wait, echo=False)
 
 
 def configure_mount(parser: Parser) -> None:
     """Add the arguments of `mount`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
     parser.runs(_mount)
 
 
@@ -269,7 +275,7 @@ def _mount(options: Namespace) -> int:
     with runtimes.open_runtime(options) as runtime:
         if not options.container and not options.all:
             return _print_mounts(runtime)
-        wanted = runtimes.names(runtime, options)
+        wanted = selecting.names(runtime, options)
         return runtimes.for_each(runtime, wanted, mount, echo=False)
 
 
@@ -283,14 +289,14 @@ def _print_mounts(runtime: Runtime) -> int:
 
 def configure_umount(parser: Parser) -> None:
     """Add the arguments of `umount`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
     parser.add_argument("-f", "--force", action="store_true", help="whoever else has it mounted")
     parser.runs(_verb(lambda options: lambda container: container.unmount(force=options.force)))
 
 
 def configure_cleanup(parser: Parser) -> None:
     """Add the arguments of `container cleanup`."""
-    _several_or_all(parser)
+    selecting.add_all(parser, "-a")
     parser.add_argument("--rm", action="store_true", help="remove it as well")
     parser.add_argument(
         "--exec", metavar="SESSION", dest="session", help="clean up after this exec session only"
@@ -320,7 +326,7 @@ def _cleanup(options: Namespace) -> int:
             return
 
     with runtimes.open_runtime(options) as runtime:
-        wanted = runtimes.names(runtime, options, ("exited", "stopped", "created"))
+        wanted = selecting.names(runtime, options, ("exited", "stopped", "created"))
         if options.rm:
             wanted = [name for name in wanted if _exists(runtime, name)]
         return runtimes.for_each(runtime, wanted, clean_up)

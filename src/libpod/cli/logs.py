@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 
+from libpod.cli import selecting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from libpod.cli.parser import Parser
+    from libpod.containers.container import Container
     from libpod.oci.logs import LogLine, Selection
 
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     add_selection(parser)
-    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    parser.add_argument("-n", "--names", action="store_true", help="put names before the lines, not IDs")
+    selecting.add_several(parser)
     parser.runs(run)
 
 
@@ -43,18 +48,48 @@ def selection(options: Namespace) -> Selection:
 
 
 def run(options: Namespace) -> int:
-    """Print the output: what the container wrote to stderr goes to ours."""
+    """Print the output: what a container wrote to stderr goes to ours. Of several, each line tells whose."""
     from libpod.cli import codes, runtimes
 
     wanted = selection(options)
     with runtimes.open_runtime(options) as runtime:
+        containers = [runtime.container(name) for name in selecting.names(runtime, options)]
         try:
-            for line in runtime.container(options.container).logs(wanted, follow=options.follow):
-                write(line, timestamps=options.timestamps)
+            if len(containers) == 1:
+                for line in containers[0].logs(wanted, follow=options.follow):
+                    write(line, timestamps=options.timestamps)
+            else:
+                write_several(containers, wanted, options)
         except BrokenPipeError:
             # The reader has seen enough.
             return codes.DONE
     return codes.DONE
+
+
+def write_several(containers: Sequence[Container], wanted: Selection, options: Namespace) -> None:
+    """Write the lines of several containers, with the container before each line. Raises BrokenPipeError."""
+    from libpod.containers import podlogs
+
+    prefix = _Prefix(containers, names=options.names)
+    for container, line in podlogs.read(containers, wanted, follow=options.follow):
+        write(line, timestamps=options.timestamps, before=prefix.of(container, line))
+
+
+class _Prefix:
+    """What stands before a line. A piece that goes on with a line has nothing before it."""
+
+    def __init__(self, containers: Sequence[Container], *, names: bool) -> None:
+        self._texts = {
+            container.id: (container.name if names else container.id[:12]).encode() + b" "
+            for container in containers
+        }
+        self._open: set[tuple[str, str]] = set()
+
+    def of(self, container: Container, line: LogLine) -> bytes:
+        place = (container.id, line.stream)
+        begins = place not in self._open
+        (self._open.add if line.partial else self._open.discard)(place)
+        return self._texts[container.id] if begins else b""
 
 
 def write(line: LogLine, *, timestamps: bool, before: bytes = b"") -> None:

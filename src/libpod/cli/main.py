@@ -6,6 +6,7 @@ This module is loaded by every start: it imports nothing that costs time.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from libpod.cli import codes, options, output
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these *arguments* (those of the process); returns the exit status."""
     # What most verbs make before they end is not worth a look for cycles; a long run still gets its looks.
     gc.set_threshold(_GARBAGE_THRESHOLD)
+    _open_missing_streams()
     given = sys.argv[1:] if arguments is None else arguments
     parsed: Namespace | None = None
     try:
@@ -54,6 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"unexpected {type(error).__name__}: {error}"
         return _failed(error, what, "run it again with --log-level=debug and report what it prints", parsed)
     return status
+
+
+def _open_missing_streams() -> None:
+    """Let the null device stand for a standard stream that was closed before we started.
+
+    Otherwise the next file that is opened gets its number: a database, and output would go into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)  # noqa: FBT003
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def _parse(given: options.Given) -> Namespace:

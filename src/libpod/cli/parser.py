@@ -30,12 +30,18 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
         super().__init__(prog=prog, description=description, usage=usage, allow_abbrev=False, add_help=False)
         self.asked: str | None = None
-        self._switches: set[str] = set()
         # As those that argparse has itself, but a group that is asked for adds a flag without looking how
         # its help would be printed: with the hundred flags of `run` that takes longer than all parsing.
         self._words = self.add_argument_group("positional arguments")
         self._flags = self.add_argument_group("options")
-        self._flags.add_argument("-h", "--help", action="help", help="show this help message and exit")
+        self._help = self._flags.add_argument(
+            "-h", "--help", action="help", help="show this help message and exit"
+        )
+
+    def free_letter_of_help(self) -> None:
+        """Let `-h` mean something else, as `run -h NAME` does with Podman; `--help` stays."""
+        del self._option_string_actions["-h"]
+        self._help.option_strings = ["--help"]
 
     def add_argument(self, *names: str, **keywords: Any) -> argparse.Action:
         """Add a flag or a positional argument."""
@@ -48,9 +54,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found."""
-        names, surplus, value = message.partition(": ignored explicit argument ")
+        _, surplus, letters = message.partition(": ignored explicit argument ")
         if surplus:
-            message = f"flag {names.removeprefix('argument ')} takes no value: {value}"
+            # Of grouped flags, `-ax`, the first that is not known; and what follows it.
+            message = f"unknown flag: -{letters[1:-1]}"
         _, no_verb, rest = message.partition("argument VERB: invalid choice: '")
         if no_verb:
             message = f"unrecognized command '{self.prog} {rest.rpartition(chr(39) + ' (')[0]}'"
@@ -94,17 +101,24 @@ class Parser(argparse.ArgumentParser):
         self.add_switch("--sig-proxy", default=True, help="give signals that we get to the container (true)")
 
     def add_switch(self, *names: str, default: bool | None = None, help: str) -> None:  # noqa: A002
-        """Add a flag that is true or false: `--flag`, `--flag=true`, `--flag=false`; *default* without it."""
-        self._switches.update(names)
-        self.add_argument(
-            *names, metavar="BOOL", type=truth, nargs="?", const=True, default=default, help=help
-        )
+        """Add a flag that is true or false; *default* without it."""
+        self.add_argument(*names, action="store_true", default=default, help=help)
 
     def _parse_optional(self, arg_string: str) -> Any:
-        """A switch takes no word that follows it: that is the next argument."""
-        if arg_string in self._switches:
-            arg_string += "=true"
+        """A flag that takes no value may be told that it is meant: `--rm=true`, `-i=false`."""
+        name, equals, value = arg_string.partition("=")
+        if equals and arg_string not in self._option_string_actions:
+            action = self._option_string_actions.get(name)
+            if isinstance(action, argparse._StoreTrueAction):
+                self._option_string_actions[arg_string] = _Told(action, name, value)
         return super()._parse_optional(arg_string)
+
+    def _get_nargs_pattern(self, action: argparse.Action) -> str:
+        """`run IMAGE -- x`: what follows the image is the container's, and so is a `--`."""
+        pattern = super()._get_nargs_pattern(action)
+        words = self._get_positional_actions()
+        before_rest = action in words[:-1] and words[-1].nargs == argparse.REMAINDER
+        return pattern.replace("-*)", ")") if before_rest else pattern
 
     def add_format(self, *short: str, templates: bool = True) -> None:
         """Add `--format json`, and *templates* as well (`libpod.cli.templates`)."""
@@ -115,6 +129,20 @@ class Parser(argparse.ArgumentParser):
             )
         else:
             self.add_argument(*flags, choices=("json",), help="print JSON instead of text")
+
+
+class _Told(argparse.Action):
+    """A flag without a value that was given one. Whether it can be one shows when it is this flag's turn."""
+
+    def __init__(self, switch: argparse.Action, name: str, value: str) -> None:
+        super().__init__([name], switch.dest, nargs=0)
+        self._value = value
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, *_ignored: object) -> None:
+        try:
+            setattr(namespace, self.dest, truth(self._value))
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from error
 
 
 class _Whole(Parser):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from libpod.cli.parser import Parser
     from libpod.containers.pod import Pod
+    from libpod.errors import LibpodError
     from libpod.runtime import Runtime
 
 
@@ -143,7 +144,7 @@ def _rm(options: Namespace) -> int:
         names = named(runtime, options)
         if options.force and not options.ignore:
             names = [name for name in names if _is_there(runtime, name)]
-        return _for_each(names, lambda name: _remove(runtime, name, options))
+        return _for_each(names, lambda name: _remove(runtime, name, options), status_of=codes.of_removal)
 
 
 def _remove(runtime: Runtime, name: str, options: Namespace) -> str:
@@ -186,23 +187,27 @@ def _exists(options: Namespace) -> int:
     return codes.DONE
 
 
-def _for_each(names: Sequence[str], act: Callable[[str], str]) -> int:
+def _for_each(
+    names: Sequence[str],
+    act: Callable[[str], str],
+    *,
+    status_of: Callable[[LibpodError], int] = lambda _error: codes.FAILED,
+) -> int:
     """Do something with each pod and print its ID.
 
-    An error of one does not keep the others from their turn; the exit status is then 125.
+    An error of one does not keep the others from their turn; the exit status is that of the worst, by
+    *status_of*.
     """
     from libpod.errors import LibpodError
 
-    failed = False
+    status = codes.DONE
     for name in names:
         try:
             output.data(act(name))
         except LibpodError as error:
-            output.message(f"Error: {error.message}")
-            if error.hint:
-                output.message(f"hint: {error.hint}")
-            failed = True
-    return codes.FAILED if failed else codes.DONE
+            output.error(error)
+            status = max(status, status_of(error))
+    return status
 
 
 def named(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:

@@ -8,12 +8,10 @@ from libpod.errors import NoSuchContainer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from libpod.cli.parser import Parser
     from libpod.containers.container import Container
     from libpod.containers.pod import Pod
-    from libpod.oci.logs import LogLine
 
 
 def configure(parser: Parser) -> None:
@@ -30,15 +28,12 @@ def configure(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Print the output of all containers, with the container before each line."""
     from libpod.cli import logs, runtimes
-    from libpod.containers import podlogs
 
     selection = logs.selection(options)
     with runtimes.open_runtime(options) as runtime:
         containers = _containers(runtime.pod(podlife.chosen_one(runtime, options)), options.container)
-        prefix = _Prefix(containers, names=options.names)
         try:
-            for container, line in podlogs.read(containers, selection, follow=options.follow):
-                logs.write(line, timestamps=options.timestamps, before=prefix.of(container, line))
+            logs.write_several(containers, selection, options)
         except BrokenPipeError:
             # The reader has seen enough.
             return codes.DONE
@@ -54,20 +49,3 @@ def _containers(pod: Pod, name: str | None) -> list[Container]:
     if len(found) != 1:
         raise NoSuchContainer(name, f"pod {pod.name} has no container {name}")
     return found
-
-
-class _Prefix:
-    """What stands before a line. A piece that goes on with a line has nothing before it."""
-
-    def __init__(self, containers: Sequence[Container], *, names: bool) -> None:
-        self._texts = {
-            container.id: (container.name if names else container.id[:12]).encode() + b" "
-            for container in containers
-        }
-        self._open: set[tuple[str, str]] = set()
-
-    def of(self, container: Container, line: LogLine) -> bytes:
-        place = (container.id, line.stream)
-        begins = place not in self._open
-        (self._open.add if line.partial else self._open.discard)(place)
-        return self._texts[container.id] if begins else b""

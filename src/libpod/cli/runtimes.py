@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.container import Container
+    from libpod.errors import LibpodError
     from libpod.runtime import Runtime
 
 
@@ -63,68 +64,28 @@ def exit_command(config: RuntimeConfig, config_file: str | None = None) -> list[
 
 
 def for_each(
-    runtime: Runtime, containers: Sequence[str], act: Callable[[Container], None], *, echo: bool = True
+    runtime: Runtime,
+    containers: Sequence[str],
+    act: Callable[[Container], None],
+    *,
+    echo: bool = True,
+    status_of: Callable[[LibpodError], int] = lambda _error: codes.FAILED,
 ) -> int:
     """Do something with each container, printing each name that it was done with.
 
-    An error of one does not keep the others from their turn; the exit status is then 125.
+    An error of one does not keep the others from their turn; the exit status is that of the worst, by
+    *status_of*.
     """
     from libpod.errors import LibpodError
 
-    failed = False
+    status = codes.DONE
     for name in containers:
         try:
             act(runtime.container(name))
         except LibpodError as error:
-            output.message(f"Error: {error.message}")
-            if error.hint:
-                output.message(f"hint: {error.hint}")
-            failed = True
+            output.error(error)
+            status = max(status, status_of(error))
         else:
             if echo:
                 output.data(name)
-    return codes.FAILED if failed else codes.DONE
-
-
-def names(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
-    """The containers that were named; with `--all` every one, or every one in one of *states*.
-
-    With `--all`, containers come after those that they need.
-    """
-    from libpod.errors import InvalidArgument
-
-    given: list[str] = options.container
-    if getattr(options, "all", False):
-        if given:
-            raise InvalidArgument("give either containers or --all, not both")
-        from libpod.containers import status
-
-        found = _ordered(runtime.containers())
-        return [c.id for c in found if not states or status.status_name(c.record.status) in states]
-    if not given:
-        raise InvalidArgument("give at least one container", hint=f"see '{options.prog} --help'")
-    return given
-
-
-def ending_order(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
-    """As `names`, but with `--all` containers come before those that they need."""
-    found = names(runtime, options, states)
-    return found[::-1] if getattr(options, "all", False) else found
-
-
-def _ordered(containers: Sequence[Container]) -> list[Container]:
-    """Every container after those that it needs; one that is not there, or is broken, needs no place."""
-    from libpod.containers import graph
-    from libpod.errors import InternalError
-
-    known = {container.id: container for container in containers}
-    needs = {
-        container.id: [other for other in container.record.dependencies if other in known]
-        for container in containers
-    }
-    try:
-        order = graph.build(needs).start_order()
-    except InternalError:
-        # A circle, which the rules forbid: there is no order, and something has to be done with each.
-        return list(containers)
-    return [known[identifier] for identifier in order]
+    return status

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from libpod.cli.terminal import DetachKeys
     from libpod.oci.attach import AttachSocket
 
-STDOUT, STDERR = 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 _CHUNK = 8192
 # What is ours, not the container's: our children, our pipes, our terminal, and our own coming and going.
 _OURS = frozenset(
@@ -67,16 +67,22 @@ def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
             if output.stream in what.outputs:
                 _write(output.stream, output.data)
         return _ended(pid)
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, selectors.EVENT_READ)
-        _register_input(selector, connection)
-        while True:
-            for key, _events in selector.select():
-                if key.fileobj is connection:
-                    if not _hand_on(connection, what.outputs):
-                        return _ended(pid)
-                elif not _forward_input(selector, connection, what.keys):
-                    return False
+    # poll, since epoll takes no regular files.
+    with selectors.PollSelector() as selector:
+        return _both_ways(_Feed(connection, what.keys, selector), what, pid)
+
+
+def _both_ways(feed: _Feed, what: Wanted, pid: int) -> bool:
+    while True:
+        for key, events in feed.selector.select():
+            if key.fileobj is not feed.connection:
+                feed.take()
+            elif events & selectors.EVENT_READ and not _hand_on(feed.connection, what.outputs):
+                return _ended(pid)
+            elif events & selectors.EVENT_WRITE:
+                feed.give()
+            if feed.left:
+                return False
 
 
 def _ended(pid: int) -> bool:
@@ -96,45 +102,54 @@ def _hand_on(connection: AttachSocket, outputs: frozenset[int]) -> bool:
     return True
 
 
-def _register_input(selector: selectors.BaseSelector, connection: AttachSocket) -> None:
-    try:
-        selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
-    except PermissionError:
-        # epoll takes no regular files: they are always ready, and short enough to be sent at once.
-        while data := os.read(sys.stdin.fileno(), _CHUNK):
-            connection.send(data)
-        connection.end_input()
+class _Feed:
+    """Our input on its way into a container.
 
+    No more is read than the container takes: while it waits for us to take its output, it takes no input.
+    """
 
-def _forward_input(
-    selector: selectors.BaseSelector, connection: AttachSocket, keys: DetachKeys | None
-) -> bool:
-    """Pass on what can be read; False if nobody types any more: the keys came, or the terminal is gone."""
-    try:
-        data = os.read(sys.stdin.fileno(), _CHUNK)
-    except OSError:
-        data = b""
-    if keys is None:
-        if not _send(connection, data):
-            selector.unregister(sys.stdin.fileno())
-        return True
-    passed, complete = keys.filter(data)
-    if passed:
-        _send(connection, passed)
-    return bool(data) and not complete
+    def __init__(
+        self, connection: AttachSocket, keys: DetachKeys | None, selector: selectors.BaseSelector
+    ) -> None:
+        self.connection = connection
+        self.selector = selector
+        self.left = False
+        """Whether nobody types any more: the keys came, or the terminal is gone."""
+        self._keys = keys
+        self._kept = b""
+        selector.register(connection, selectors.EVENT_READ)
+        selector.register(STDIN, selectors.EVENT_READ)
 
+    def take(self) -> None:
+        """Read what has come, and pass it on."""
+        try:
+            data = os.read(STDIN, _CHUNK)
+        except OSError:
+            data = b""
+        passed, complete = (data, False) if self._keys is None else self._keys.filter(data)
+        if passed:
+            self._kept = passed
+            self.selector.unregister(STDIN)
+            self.selector.modify(self.connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self.give()
+        if self._keys is not None:
+            self.left = complete or not data
+        elif not data:
+            self.selector.unregister(STDIN)
+            with contextlib.suppress(OSError):
+                self.connection.end_input()
 
-def _send(connection: AttachSocket, data: bytes) -> bool:
-    """Whether more may follow: not after the end of our input, nor once nobody takes it."""
-    try:
-        if data:
-            connection.send(data)
-        else:
-            connection.end_input()
-    except OSError:
-        # The container has ended; the end of its output follows.
-        return False
-    return bool(data)
+    def give(self) -> None:
+        """Pass on what is kept, as far as it is taken now; then it is the next input's turn."""
+        try:
+            self._kept = self._kept[self.connection.send(self._kept) :]
+            if self._kept:
+                return
+            self.selector.register(STDIN, selectors.EVENT_READ)
+        except OSError:
+            # The container has ended; the end of its output follows.
+            self._kept = b""
+        self.selector.modify(self.connection, selectors.EVENT_READ)
 
 
 def _write(stream: int, data: bytes) -> None:

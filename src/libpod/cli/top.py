@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from libpod.cli import codes, output
+from libpod.cli import codes, output, selecting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
+    selecting.add_one(parser)
     parser.add_argument(
         "columns",
         metavar="COLUMN",
@@ -31,8 +31,9 @@ def run(options: Namespace) -> int:
     """Print the processes of a running container."""
     from libpod.cli import runtimes
 
+    selecting.with_command(options, "columns")
     with runtimes.open_runtime(options) as runtime:
-        container = runtime.container(options.container)
+        container = runtime.container(selecting.one(runtime, options))
         if any(word.startswith("-") for word in options.columns):
             return _inner_ps(container, options.columns)
         container.require_running("list the processes of")

@@ -217,7 +217,7 @@ def _names(runtime: Runtime) -> list[str]:
 
 def _for_each(names: Sequence[str], act: Callable[[str], object], *, ignore_missing: bool = False) -> int:
     """Do something with each volume and print its name; the exit status of the worst failure."""
-    from libpod.errors import DependencyExists, LibpodError, NoSuchVolume
+    from libpod.errors import LibpodError, NoSuchVolume
 
     status = codes.DONE
     for name in names:
@@ -226,11 +226,8 @@ def _for_each(names: Sequence[str], act: Callable[[str], object], *, ignore_miss
         except LibpodError as error:
             if ignore_missing and isinstance(error, NoSuchVolume):
                 continue
-            output.message(f"Error: {error.message}")
-            if error.hint:
-                output.message(f"hint: {error.hint}")
-            missing, used = isinstance(error, NoSuchVolume), isinstance(error, DependencyExists)
-            status = max(status, 1 if missing else codes.IN_USE if used else codes.FAILED)
+            output.error(error)
+            status = max(status, codes.of_removal(error))
         else:
             output.data(name)
     return status

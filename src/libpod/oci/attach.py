@@ -82,11 +82,12 @@ class AttachSocket:
                 return
             yield output
 
-    def send(self, data: bytes) -> None:
-        """Give *data* to the container's standard input."""
-        view = memoryview(data)
-        while view:
-            view = view[self._socket.send(view[: PACKET_SIZE - 1]) :]
+    def send(self, data: bytes) -> int:
+        """Give the container's standard input what it takes of *data* without waiting; returns how much."""
+        try:
+            return self._socket.send(data[: PACKET_SIZE - 1], socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def end_input(self) -> None:
         """The container's standard input ends here."""

@@ -75,6 +75,11 @@ def check_profile(profile: str) -> None:
         )
 
 
+def profile_to_apply(profile: str) -> str:
+    """What the OCI runtime is told of *profile*: nothing of `unconfined` where everything is unconfined."""
+    return "" if profile == UNCONFINED and "apparmor" in why_not() else profile
+
+
 # ---------------------------------------------------------------- SELinux
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from libpod.errors import InvalidArgument
-from libpod.oci import capabilities, devices, seccomp, units
+from libpod.oci import capabilities, devices, labels, seccomp, units
 from libpod.oci.options import HOST, PRIVATE
 
 TYPE_CHECKING = False
@@ -95,8 +95,9 @@ def _process(
         process["rlimits"] = limits
     if options.no_new_privileges:
         process["noNewPrivileges"] = True
-    if options.apparmor_profile and not options.privileged:
-        process["apparmorProfile"] = options.apparmor_profile
+    profile = labels.profile_to_apply(options.apparmor_profile)
+    if profile and not options.privileged:
+        process["apparmorProfile"] = profile
     if options.labels.process:
         process["selinuxLabel"] = options.labels.process
     if options.resources.oom_score_adj is not None:
@@ -145,8 +146,10 @@ def _capability_sets(options: SpecOptions, image: Mapping[str, object], granted:
     user = (options.user or text(image, "User")).partition(":")[0]
     if user in ("", "0", "root"):
         return {"bounding": granted, "effective": granted, "permitted": granted}
-    # Another user starts with what was added by name, and may not get the rest back.
-    added = [name for name in capabilities.normalize(options.add_capabilities) if name != "ALL"]
+    # Another user starts with what was added, and may not get the rest back.
+    added = capabilities.normalize(options.add_capabilities)
+    if "ALL" in added:
+        added = granted
     if not added:
         return {"bounding": granted}
     return {

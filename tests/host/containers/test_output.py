@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,3 +175,38 @@ def test_a_reader_that_goes_away(shared: Room) -> None:
         logs.stdout.close()
         assert logs.wait(30) == 0
     shared.libpod("rm", "c")
+
+
+@pytest.mark.parametrize("through", ["file", "pipe"])
+def test_much_goes_through_a_container_in_both_directions(shared: Room, through: str) -> None:
+    """While the container waits for us to take its output, it takes no input: neither may stop the other."""
+    data = b"0123456789abcdef" * 500_000
+    shared.libpod("run", "-d", "--name", "c", IMAGE, "sleep", "1000")
+    for words in (("exec", "-i", "c", "cat"), ("run", "-i", "--rm", IMAGE, "cat")):
+        with tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.seek(0)
+            source = file if through == "file" else subprocess.PIPE
+            with shared.started(*words, stdin=source, stdout=subprocess.PIPE) as running:
+                said, _ = running.communicate(data if through == "pipe" else None, timeout=120)
+        assert _digest(said) == _digest(data)
+    shared.libpod("rm", "-f", "-t", "0", "c")
+
+
+def test_a_closed_standard_stream_is_not_taken_for_a_file(shared: Room) -> None:
+    """The next file to be opened would get its number, and the output of the container would go into it."""
+    script = "cat; echo said; echo said >&2"
+    command = shared.command("run", "-i", "--rm", IMAGE, "sh", "-c", script)
+    for closed in (">&-", "<&-", "<&- >&- 2>&-"):
+        result = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+            env=shared.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert result.returncode == 0, result
+        assert b"Error" not in result.stderr
+    shared.libpod("db", "check")
+    assert shared.libpod("ps", "-aq").stdout == ""

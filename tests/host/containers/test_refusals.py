@@ -133,7 +133,9 @@ def test_names_that_are_not_clear(full: Room) -> None:
             ("nobody", "no such container: nobody"),
             (shared, "beginning|more of the ID|several"),
         ):
-            result = full.libpod(verb, name, *rest, status=125)
+            # podman-rm(1) has a status of its own for what is not there.
+            status = 1 if (verb, name) == ("rm", "nobody") else 125
+            result = full.libpod(verb, name, *rest, status=status)
             assert re.search(said, result.stderr), result
     for words in (
         ("kill", "-s", "NONSENSE", "taken"),

@@ -97,6 +97,15 @@ def test_profiles_must_be_loaded(host: Path) -> None:
         labels.check_profile("other")
 
 
+def test_unconfined_where_everything_is(host: Path) -> None:
+    """Without AppArmor the OCI runtime could not apply it, and need not."""
+    assert labels.profile_to_apply("unconfined") == ""
+    assert labels.profile_to_apply("") == ""
+    have_apparmor(host)
+    assert labels.profile_to_apply("unconfined") == "unconfined"
+    assert labels.profile_to_apply("containers-default") == "containers-default"
+
+
 def test_relabelling(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     have_selinux(host)
     done: dict[str, bytes] = {}

@@ -220,13 +220,17 @@ def test_privileged_hides_nothing_and_filters_nothing() -> None:
     assert sets["effective"] == sorted(capabilities.grantable())
 
 
-def test_another_user_has_only_the_capabilities_that_were_added() -> None:
+def test_another_user_has_only_the_capabilities_that_were_added(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = process(generate(user="5"))["capabilities"]
     assert isinstance(plain, dict)
     assert set(plain) == {"bounding"}
     added = process(generate(user="5", add_capabilities=["NET_ADMIN"]))["capabilities"]
     assert isinstance(added, dict)
     assert added["effective"] == added["ambient"] == ["CAP_NET_ADMIN"]
+    monkeypatch.setattr(capabilities, "grantable", lambda: ["CAP_KILL", "CAP_CHOWN"])
+    everything = process(generate(user="5", add_capabilities=["all"]))["capabilities"]
+    assert isinstance(everything, dict)
+    assert everything["effective"] == everything["ambient"] == ["CAP_CHOWN", "CAP_KILL"]
 
 
 def test_unmasked_paths() -> None:
