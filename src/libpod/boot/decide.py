@@ -208,7 +208,7 @@ def _decide_old(facts: Facts) -> Decision:
         reason = f"{facts.tmp_dir} outlived a reboot: its alive file holds the ID of an earlier boot"
         return _refresh(facts, reason)
     if facts.live:
-        reason = f"the alive file is older than this boot, but {_names(facts.live)} lives: the clock was set"
+        reason = f"the alive file is older than this boot, but {_live(facts.live)}: the clock was set"
         return Decision(NOOP, reason, settled=True)
     if not _nothing_lives(facts):
         return Decision(NOOP, "the alive file is older than this boot, but something may live unseen")
@@ -240,7 +240,7 @@ def _decide_lost(facts: Facts, live: tuple[LiveProcess, ...]) -> Decision:
         return _contradiction(facts, "the boot ID differs from the last refresh")
     return Decision(
         ADOPT,
-        f"no alive file, but {_names(live)} lives: {facts.tmp_dir} was cleaned, and no state is reset",
+        f"no alive file, but {_live(live)}: {facts.tmp_dir} was cleaned, and no state is reset",
     )
 
 
@@ -287,11 +287,11 @@ def _refresh(facts: Facts, reason: str) -> Decision:
 
 
 def _contradiction(facts: Facts, evidence: str) -> Decision:
-    return Decision(
-        REFUSE,
-        f"{evidence}, yet {_names(facts.live or ())} lives",
-        hint="stop these containers, or end these processes, and run libpod refresh again",
-    )
+    hint = "end these processes, and run libpod refresh again"
+    if facts.alive is not None:
+        # Without it the processes alone decide, and those of this store are kept.
+        hint += f"; or, to keep them, remove {facts.tmp_dir}/alive first"
+    return Decision(REFUSE, f"{evidence}, yet {_live(facts.live or ())}", hint=hint)
 
 
 def _second_view(facts: Facts, other: str) -> Decision:
@@ -299,7 +299,7 @@ def _second_view(facts: Facts, other: str) -> Decision:
         where = f"another {other} (another mount namespace: PrivateTmp=, su, a container)"
     else:
         where = other
-    using = f": {_names(facts.live)} lives there" if facts.live else ""
+    using = f": {_live(facts.live)} there" if facts.live else ""
     return Decision(
         REFUSE,
         f"this store is in use in this boot through {where}{using}; {facts.tmp_dir} here is a second view",
@@ -329,11 +329,14 @@ def _missing_mount(path: str) -> Decision:
     )
 
 
-def _names(live: tuple[LiveProcess, ...]) -> str:
-    """Who lives, three at most, for a sentence."""
+def _live(live: tuple[LiveProcess, ...]) -> str:
+    """That they live, for a sentence; three are named."""
     shown = [_name(process) for process in live[:3]]
     more = len(live) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    if len(live) == 1:
+        return f"{shown[0]} lives"
+    last = f"{more} more" if more else shown.pop()
+    return f"{', '.join(shown)} and {last} live"
 
 
 def _name(process: LiveProcess) -> str:

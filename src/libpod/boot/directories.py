@@ -25,7 +25,8 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
     from typing import Final
 
 RUN_MODE: Final = 0o700
@@ -67,6 +68,24 @@ def is_systemic(error: FileError) -> bool:
     return error.errno in _SYSTEMIC
 
 
+class _Trouble:
+    """Keeps the first FileError of several steps, none of which waits for another."""
+
+    def __init__(self) -> None:
+        self.first: FileError | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, FileError) or is_systemic(error):
+            return False
+        self.first = self.first or error
+        return True
+
+
 class Directories:
     """Puts the files of one store right; *did* is told each change, in words."""
 
@@ -77,7 +96,6 @@ class Directories:
         self._exits = self._listed(EXITS)
         self._persist = self._listed(PERSIST)
         self._sockets = self._listed(SOCKETS)
-        self._made: set[str] = set()
 
     def _listed(self, name: str) -> frozenset[str]:
         """What is in a directory of ours."""
@@ -90,9 +108,11 @@ class Directories:
 
     # ------------------------------------------------------------ the store
 
-    def prepare(self) -> None:
-        """Make what the store needs besides its containers."""
+    def prepare(self, containers: Iterable[ContainerFiles]) -> None:
+        """Make what no single container has to itself. FileError, which is about all of them."""
         self.make_directory(os.path.join(self.tmp_dir, EXITS), EXITS_MODE)
+        for shelf in sorted({_shelf(container.run_directory) for container in containers}):
+            self.make_directory(shelf, RUN_MODE)
 
     def remove_stale_pause_file(self) -> None:
         """Remove the note of the process that holds a user's namespaces, when that process is gone."""
@@ -113,17 +133,26 @@ class Directories:
     def container(self, container: ContainerFiles) -> None:
         """Make and remove what a container that does not run needs made and removed.
 
-        Raises InvalidState, and removes nothing, when its conmon is there after all; FileError.
+        Raises InvalidState, and removes nothing, when its conmon is there after all; FileError, the first
+        one, after everything else is done.
         """
-        self._remove_control_pipe(container)
+        trouble = _Trouble()
+        with trouble:
+            self._remove_control_pipe(container)
         for name in _LEFTOVERS:
-            self._remove(f"{container.bundle}/{name}")
-        if not self._run_directory(container.run_directory):
-            for name in _PID_FILES:
-                self._remove(f"{container.run_directory}/{name}")
-        self._remove_last_run(container.id)
-        if container.owner is not None:
-            self._user_root(container.id, container.owner)
+            with trouble:
+                self._remove(f"{container.bundle}/{name}")
+        with trouble:
+            if not self._run_directory(container.run_directory):
+                for name in _PID_FILES:
+                    self._remove(f"{container.run_directory}/{name}")
+        with trouble:
+            self._remove_last_run(container.id)
+        with trouble:
+            if container.owner is not None:
+                self._user_root(container.id, container.owner)
+        if trouble.first is not None:
+            raise trouble.first
 
     def forget(self, container: ContainerFiles) -> None:
         """Remove what a container that is being removed has in the runtime directory. FileError."""
@@ -149,14 +178,9 @@ class Directories:
 
     def _run_directory(self, path: str) -> bool:
         """Make the directory of a container in the run root; whether there was none."""
-        outer = os.path.dirname(path)
-        shelf = os.path.dirname(outer)
-        if shelf not in self._made:
-            self.make_directory(shelf, RUN_MODE)
-            self._made.add(shelf)
         if self._dry_run:
             return self.make_directory(path, RUN_MODE)
-        return self._make_two(outer, path)
+        return self._make_two(os.path.dirname(path), path)
 
     def _make_two(self, outer: str, inner: str) -> bool:
         """The two directories of a container, in as few calls as there can be; False if both were there."""
@@ -261,3 +285,8 @@ class Directories:
             except OSError as error:
                 raise FileError("remove", path, error) from error
         self._did(f"remove {path}")
+
+
+def _shelf(run_directory: str) -> str:
+    """What holds the directories of all containers in the run root."""
+    return os.path.dirname(os.path.dirname(run_directory))

@@ -191,7 +191,7 @@ class _Run:
         else:
             self._make_database()
         with self.report.phase("containers"):
-            directories.prepare()
+            directories.prepare(concerned)
             directories.remove_stale_pause_file()
             self._each(concerned, directories.container)
             self._forget(remains, concerned)
@@ -487,7 +487,7 @@ class _Run:
         with self.report.phase("state"):
             kept = self._look_through(dead)
         with self.report.phase("containers"):
-            directories.prepare()
+            directories.prepare(kept.containers)
             self._each(kept.containers, directories.keep)
             for lost in kept.lost:
                 adoption.write_again(lost, self.report, write=self.write)

@@ -2,7 +2,7 @@
 journal.
 
 The JSON is the one that `libpod refresh --format json` prints and `<tmp_dir>/refresh.json` holds. `total`
-counts the objects that the run went through: a run that finds nothing to do goes through none.
+counts the objects that the run went through: one that refuses, or finds nothing to do, goes through none.
 """
 
 from __future__ import annotations
@@ -242,10 +242,14 @@ def _found(report: Mapping[str, Any]) -> list[str]:
     database = report["database"]
     if report["decision"] == decide.NOOP or database["path"] is None:
         return []
+    where = f"{database['backend']} database {database['path']}"
+    if report["decision"] == decide.REFUSE:
+        # Nobody went through the objects.
+        return _labelled("found", [where])
     counts = ", ".join(
         count(report[kind]["total"], kind.removesuffix("s")) for kind in ("containers", "pods", "volumes")
     )
-    return _labelled("found", [f"{database['backend']} database {database['path']}: {counts}"])
+    return _labelled("found", [f"{where}: {counts}"])
 
 
 def _done(report: Mapping[str, Any]) -> Iterator[str]:

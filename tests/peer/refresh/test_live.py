@@ -200,6 +200,10 @@ def test_old_boot_id_with_live_containers_is_refused(make_store: MakeStore) -> N
     assert "hint:" in result.stderr
     assert database.objects(store.database, "container") == before
     assert store.process_lives(store.pid("running"))
+    # As the hint says.
+    store.remove_alive()
+    assert store.refresh()["decision"] == "adopt"
+    assert store.states() == {"running": "running"}
 
 
 def test_report_of_a_refusal(make_store: MakeStore) -> None:

@@ -292,8 +292,18 @@ def test_many_live_containers_are_counted_not_listed() -> None:
     many = tuple(LiveProcess(number, f"{number:064}") for number in range(1, 9))
     reason = decide(facts(record=record(), live=many)).reason
     assert "process 3 of container 000000000000" in reason
-    assert "and 5 more" in reason
+    assert "and 5 more live" in reason
     assert "process 4" not in reason
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "000000000000 lives:"), (2, "000000000000 and process 2"), (3, ", process 2")]
+)
+def test_who_lives_is_a_sentence(number: int, words: str) -> None:
+    live = tuple(LiveProcess(number, f"{number:064}") for number in range(1, number + 1))
+    reason = decide(facts(record=record(), live=live)).reason
+    assert words in reason
+    assert ("lives" in reason) == (number == 1)
 
 
 def every_combination() -> Iterator[Facts]:

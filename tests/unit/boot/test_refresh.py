@@ -231,6 +231,27 @@ class TestFiles:
         assert store.run_directory(1).exists()
         assert (store.tmp / "alive").exists()
 
+    def test_a_file_in_place_of_the_run_root_is_nobodys_fault(self, store: Store) -> None:
+        """No container is blamed for it, and the boot is not done."""
+        store.run.write_text("in the way")
+        with pytest.raises(FileError, match="overlay-containers"):
+            store.refresh()
+        assert not (store.tmp / "alive").exists()
+        store.run.unlink()
+        assert store.refresh().containers.quarantined == []
+        assert store.run_directory(0).exists()
+
+    def test_what_cannot_be_removed_keeps_nothing_else_from_being_done(self, store: Store) -> None:
+        (store.bundle(0) / "attach").mkdir()
+        (store.bundle(0) / "oom").write_text("")
+        (store.tmp / "exits").mkdir(parents=True)
+        (store.tmp / "exits" / identifier(0)).write_text("0")
+        report = store.refresh()
+        assert [entry["name"] for entry in report.containers.quarantined] == ["c0"]
+        assert store.run_directory(0).exists()
+        assert not (store.bundle(0) / "oom").exists()
+        assert list((store.tmp / "exits").iterdir()) == []
+
     @pytest.mark.parametrize("pid", ["", "x", "4194304"])
     def test_stale_pause_file_is_removed(self, store: Store, pid: str) -> None:
         store.tmp.mkdir()

@@ -168,6 +168,8 @@ class TestText:
         report.warn("boot-record.json is damaged")
         text = reports.text(report.as_dict())
         assert text.startswith("refused: ")
+        # Nobody went through the objects: no number is true.
+        assert "container" not in text
         assert "done" not in text
         assert "note      boot-record.json is damaged" in text
 
