@@ -62,7 +62,8 @@ def parse(options: Namespace, config: RuntimeConfig) -> tuple[str, NetworkOption
     from libpod.containers import joining, ports
     from libpod.oci.options import HOST, PRIVATE
 
-    modes: list[str] = options.network or [SLIRP if config.rootless else "bridge"]
+    given = options.network or [SLIRP if config.rootless else "bridge"]
+    modes = [mode for text in given for mode in _split(text)]
     published = [ports.parse(text) for text in options.publish]
     exposed = [port for text in options.expose for port in _exposed(text)]
     single = _single_mode(modes)
@@ -88,6 +89,11 @@ def parse(options: Namespace, config: RuntimeConfig) -> tuple[str, NetworkOption
     if found.slirp is not None:
         return PRIVATE, found
     return PRIVATE if single == NONE else single, found
+
+
+def _split(mode: str) -> list[str]:
+    """`NAME,NAME`, as Podman takes it; behind a colon the commas are between options."""
+    return [mode] if ":" in mode else mode.split(",")
 
 
 def _single_mode(modes: Sequence[str]) -> str | None:

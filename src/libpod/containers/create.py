@@ -149,6 +149,15 @@ def _image_config(engine: Engine, image: ImageRecord | None) -> Mapping[str, obj
     return config if isinstance(config, dict) else {}
 
 
+def _image_name(image: ImageRecord, asked: str) -> str:
+    """The name of the image that *asked* means; its first name for an ID, and its ID without a name."""
+    for end in (asked, f"{asked}:latest"):
+        for name in image.names:
+            if name == end or name.endswith(f"/{end}"):
+                return name
+    return image.names[0] if image.names else image.id
+
+
 def free_name(engine: Engine, wanted: str, kind: str) -> str:
     """*wanted*, or a new name for a *kind*; one that a container or a pod has is refused.
 
@@ -195,7 +204,7 @@ def _make_storage(
     """The container's directories; with a layer of its own unless it lives in a plain directory."""
     store = engine.store
     metadata = {
-        "image-name": image.names[0] if image is not None and image.names else "",
+        "image-name": _image_name(image, options.image) if image is not None and image.names else "",
         "image-id": image.id if image is not None else "",
         "name": name,
         "created-at": int(time.time()),
@@ -282,7 +291,7 @@ def _config(
     config["Dependencies"] = _dependencies(engine, options)
     if image is not None:
         config["rootfsImageID"] = image.id
-        config["rootfsImageName"] = image.names[0] if image.names else image.id
+        config["rootfsImageName"] = _image_name(image, options.image)
     else:
         config["rootfs"] = os.path.abspath(options.rootfs)
     config.update(_shared_memory(engine, options, directory))

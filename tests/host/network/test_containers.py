@@ -117,6 +117,8 @@ def test_several_networks_in_the_given_order(store: NetworkStore) -> None:
     networks = settings(store, "web")["Networks"]
     assert networks["six"]["GlobalIPv6Address"] == "fd00:73::2"
     assert networks["z-first"]["MacAddress"] == "92:d0:c6:0a:29:33"
+    run(store, "short", "--network", "six,z-first", command=SERVE)
+    assert list(settings(store, "short")["Networks"]) == ["six", "z-first"]
 
 
 def test_exposed_ports_are_published_on_free_ones(store: NetworkStore) -> None:

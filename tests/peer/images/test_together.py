@@ -81,6 +81,14 @@ def test_what_each_makes_the_other_shows_runs_and_removes(store: Store) -> None:
     store.libpod("tag", "ours", "another/name:1")
     store.podman("tag", "theirs", "theirs:2")
     store.podman("untag", "theirs", "theirs:2")
+    for image in (IMAGE, "another/name:1", "name:1", "ours"):
+        names = [
+            getattr(store, program)("create", "--net=none", image, "true").stdout.strip()
+            for program in ("podman", "libpod")
+        ]
+        shown = store.podman("inspect", "--format", "{{.ImageName}}", *names).stdout.split()
+        assert shown[0] == shown[1], image
+        store.podman("rm", *names)
     assert_same_view(store)
     for program in ("podman", "libpod"):
         for image in ("theirs", "ours", "another/name:1"):
