@@ -137,7 +137,7 @@ def write_atomic(
     """
     try:
         with _TemporaryFile(path, mode) as temporary:
-            _write_all(temporary.descriptor, data)
+            write_all(temporary.descriptor, data)
             temporary.commit(sync=sync)
     except OSError as error:
         raise FileError("write", path, error) from error
@@ -181,7 +181,8 @@ class _TemporaryFile:
             os.unlink(self.name)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of *data*, in as many calls as it takes; OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

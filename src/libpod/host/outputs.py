@@ -11,11 +11,15 @@ import os
 import stat
 
 from libpod.errors import FileError
+from libpod.host import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO, Final
+
+PRIVATE_MODE: Final = 0o600
+_CHUNK: Final = 1 << 20
 
 
 def is_special(path: str) -> bool:
@@ -50,6 +54,22 @@ def writing(path: str) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(partial)
             raise
+
+
+def fill(path: str, read: Callable[[int], bytes]) -> None:
+    """Write all that *read* gives, asked for so many bytes, into a new private file at *path*.
+
+    FileError for *path*; an error of reading is passed on as it is.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with _named(path):
+        descriptor = os.open(path, flags, PRIVATE_MODE)
+    try:
+        while data := read(_CHUNK):
+            with _named(path):
+                files.write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def load(
         raise FileError("read image", path, FileNotFoundError(2, "No such file or directory"))
     os.symlink(os.path.abspath(path), link)
     options = options._replace(shown=options.shown or path)
-    kind = kind or _kind(path)
+    kind = kind or _kind(path, options.shown)
     loaded: list[ImageRecord] = []
     for source, names in list(_contents(kind, link, path, wanted)):
         image = pulling.take_one(images, room, source, names[0] if names else "", options)
@@ -75,39 +75,40 @@ def load(
     return loaded
 
 
-def _kind(path: str) -> str:
+def _kind(path: str, shown: str) -> str:
     """The transport for what is at *path*, by what is in it."""
     if os.path.isdir(path):
         for name, kind in (("index.json", transport.OCI), ("manifest.json", transport.DIRECTORY)):
             if os.path.exists(os.path.join(path, name)):
                 return kind
-        raise _no_image(path, "it has neither index.json nor manifest.json")
-    with _opened(path) as archive:
+        raise _no_image(shown, "it has neither index.json nor manifest.json")
+    with _opened(path, shown) as archive:
         for member in archive:
             name = os.path.normpath(member.name)
             if name in ("manifest.json", "repositories"):
                 return transport.DOCKER_ARCHIVE
             if name in ("index.json", "oci-layout"):
                 return transport.OCI_ARCHIVE
-    raise _no_image(path, "it has neither index.json nor manifest.json")
+    raise _no_image(shown, "it has neither index.json nor manifest.json")
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[tarfile.TarFile]:
-    """The archive at *path*, compressed or not; a damaged one is a DamagedImage."""
+def _opened(path: str, shown: str = "") -> Iterator[tarfile.TarFile]:
+    """The archive at *path*, compressed or not; a damaged one is a DamagedImage that names *shown*."""
+    shown = shown or path
     try:
         with tarfile.open(path) as archive:
             yield archive
     except tarfile.ReadError as error:
         several = "\n" in str(error)
-        raise _no_image(path, "it is no tar" if several else str(error)) from error
+        raise _no_image(shown, "it is no tar" if several else str(error)) from error
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise _no_image(path, str(error) or "it ends too early") from error
+        raise _no_image(shown, str(error) or "it ends too early") from error
     except OSError as error:
         if error.errno is None:
             # gzip's BadGzipFile and lzma's errors say what is wrong with the contents.
-            raise _no_image(path, str(error)) from error
-        raise FileError("read image", path, error) from error
+            raise _no_image(shown, str(error)) from error
+        raise FileError("read image", shown, error) from error
 
 
 def _no_image(path: str, why: str) -> DamagedImage:
@@ -308,7 +309,7 @@ def _hand_over(made: str, target: str | BinaryIO) -> None:
         return
     partial = f"{os.path.abspath(target)}.tmp-{os.urandom(6).hex()}"
     try:
-        shutil.move(made, partial)
+        shutil.move(made, partial, copy_function=_copy)
         if os.path.isdir(partial):
             os.chmod(partial, 0o755)
         else:
@@ -319,9 +320,21 @@ def _hand_over(made: str, target: str | BinaryIO) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError, LibpodError):
             shutil.rmtree(partial) if os.path.isdir(partial) else os.unlink(partial)
-        if isinstance(error, OSError):
-            raise FileError("write", target, error) from error
+        cause = error.__cause__ if isinstance(error, _NotCopiedError) else error
+        if isinstance(cause, OSError):
+            raise FileError("write", target, cause) from error
         raise
+
+
+class _NotCopiedError(Exception):
+    """What shutil would collect in a list of texts, were it the OSError that caused it."""
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise _NotCopiedError from error
 
 
 def _flush(path: str) -> None:
@@ -334,6 +347,14 @@ def _flush(path: str) -> None:
 
 def merge(paths: Sequence[str], target: str) -> str:
     """Make one Docker archive of several: all members once, and one manifest.json with all images."""
+    try:
+        _merge(paths, target)
+    except OSError as error:
+        raise FileError("write", target, error) from error
+    return target
+
+
+def _merge(paths: Sequence[str], target: str) -> None:
     entries: list[object] = []
     seen: set[str] = set()
     with tarfile.open(target, "w") as merged:
@@ -344,9 +365,7 @@ def merge(paths: Sequence[str], target: str) -> str:
                 entries += found if isinstance(found, list) else []
             with _opened(path) as archive:
                 _add_members(archive, merged, seen)
-        data = jsonutil.dumps(entries)
-        _add_file(merged, "manifest.json", data)
-    return target
+        _add_file(merged, "manifest.json", jsonutil.dumps(entries))
 
 
 def _add_members(archive: tarfile.TarFile, merged: tarfile.TarFile, seen: set[str]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tarfile
 
 from libpod.errors import DamagedImage, FileError, NotSupported, RegistryUnreachable
+from libpod.host import outputs
 from libpod.images import building, pulling, reference
 from libpod.images import changes as dockerfile
 
@@ -92,8 +92,8 @@ def _download(url: str, path: str) -> None:
     import urllib.request
 
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer, open(path, "wb") as file:
-            shutil.copyfileobj(answer, file, _CHUNK)
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            outputs.fill(path, answer.read)
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise RegistryUnreachable(f"{url}: {error}", image=url) from error
 
@@ -102,19 +102,18 @@ def _unpack(stream: IO[bytes], path: str, source: str) -> None:
     """Copy a stream to *path* without its compression."""
     import zlib
 
-    start = stream.read(6)
-    with open(path, "wb") as target:
-        try:
-            _copy_plain(_Prefixed(start, stream), target, start, source)
-        except (EOFError, zlib.error, ValueError) as error:
+    try:
+        start = stream.read(6)
+        _copy_plain(_Prefixed(start, stream), path, start, source)
+    except (EOFError, zlib.error, ValueError) as error:
+        raise _damaged(source, f"its compression: {error}") from error
+    except OSError as error:
+        if error.errno is None:
             raise _damaged(source, f"its compression: {error}") from error
-        except OSError as error:
-            if error.errno is None:
-                raise _damaged(source, f"its compression: {error}") from error
-            raise FileError("copy", source, error) from error
+        raise FileError("read", "standard input" if source == "-" else source, error) from error
 
 
-def _copy_plain(stream: _Prefixed, target: IO[bytes], start: bytes, source: str) -> None:
+def _copy_plain(stream: _Prefixed, path: str, start: bytes, source: str) -> None:
     if start.startswith(_ZSTANDARD):
         raise NotSupported(f"{source} is compressed with zstd", hint="zstd -dc FILE | libpod import -")
     for magic, module in _MAGIC:
@@ -124,11 +123,11 @@ def _copy_plain(stream: _Prefixed, target: IO[bytes], start: bytes, source: str)
 
             try:
                 with importlib.import_module(module).open(stream, "rb") as plain:
-                    shutil.copyfileobj(plain, target, _CHUNK)
+                    outputs.fill(path, plain.read)
             except lzma.LZMAError as error:
                 raise _damaged(source, f"its compression: {error}") from error
             return
-    shutil.copyfileobj(stream, target, _CHUNK)
+    outputs.fill(path, stream.read)
 
 
 class _Prefixed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-from libpod.errors import InvalidArgument, NoSuchImage
+from libpod.errors import FileError, InvalidArgument, NoSuchImage
 from libpod.images import listing, reference
 from libpod.images.catalog import Catalog
 from libpod.images.transport import Options
@@ -251,12 +251,13 @@ class Images:
 
     def load_stream(self, stream: BinaryIO, options: Options = PLAIN) -> Sequence[ImageRecord]:
         """The same for an archive that a stream gives."""
-        import shutil
-
+        from libpod.host import outputs
         from libpod.images import archives
 
         with self.skopeo.room() as room:
             path = os.path.join(room, "standard-input")
-            with open(path, "wb") as file:
-                shutil.copyfileobj(stream, file, 1 << 20)
+            try:
+                outputs.fill(path, stream.read)
+            except OSError as error:
+                raise FileError("read", "standard input", error) from error
             return archives.load(self, room, path, options._replace(shown="standard input"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -19,7 +20,7 @@ import pytest
 from tests.lab import image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.host.images.room import ImageRoom
 
@@ -107,6 +108,43 @@ def test_an_archive_comes_into_being_whole_or_not_at_all(room: ImageRoom, tmp_pa
     room.libpod("save", "-q", "-o", str(target), "bb")
     assert tarfile.is_tarfile(target)
     assert [entry.name for entry in tmp_path.iterdir() if ".tmp-" in entry.name] == []
+
+
+@contextlib.contextmanager
+def full(directory: Path) -> Iterator[None]:
+    """A file system that has no room for an image, in place of *directory*."""
+    directory.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", directory], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def test_a_full_disk(room: ImageRoom, tmp_path: Path) -> None:
+    """What is said is what could not be written, not what was read."""
+    plain = tmp_path / "plain.tar"
+    plain.write_bytes(tar([(member("big"), b"x" * (1 << 20))]))
+    text = plain.read_text()
+    (tmp_path / "plain.tar.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    says = ["No space left on device", "hint: make room"]
+    temporary = str(room.root / "tmp")
+    with full(room.root / "tmp"):
+        room.refuses("load", "-q", data=text, says=[f"write {temporary}", *says])
+        room.refuses("import", "-q", str(plain), "x", says=[f"write {temporary}", *says])
+        room.refuses("import", "-q", str(tmp_path / "plain.tar.gz"), "x", says=[f"write {temporary}", *says])
+        room.refuses("import", "-q", "-", "x", data=text, says=[f"write {temporary}", *says])
+    small = tmp_path / "small"
+    with full(small):
+        for form in FORMATS:
+            target = small / form
+            error = room.refuses("save", "-q", "--format", form, "-o", str(target), "bb", says=says)
+            assert f"write {target}: No space" in error, form
+            assert list(small.iterdir()) == []
+
+
+def test_standard_input_is_named_as_such(room: ImageRoom) -> None:
+    room.refuses("load", data="", says=["Error: standard input is no image"])
 
 
 def without_config(path: Path) -> None:
