@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from libpod.storage.store import Store
 
 CHANGED, ADDED, DELETED = "C", "A", "D"
-_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
+_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque")
+# fuse-overlayfs marks with empty files of these names, beside or instead of what the kernel's overlay does.
+_WHITEOUT_FILE, _OPAQUE_FILE = ".wh.", ".wh..wh..opq"
 # What a runtime makes in every container for its own mounts, which nobody has changed.
 MADE_FOR_MOUNTS = frozenset(
     ("/dev", "/dev/console", "/dev/fuse", "/dev/pts", "/dev/shm", "/etc/hostname", "/etc/hosts", "/etc/mtab",
@@ -56,8 +58,11 @@ class _Overlay:
         for entry in sorted(os.scandir(self._upper + path), key=lambda entry: entry.name):
             inner = f"{path}/{entry.name}"
             about = entry.stat(follow_symlinks=False)
-            there = below and self._is_below(inner)
-            if _is_whiteout(about):
+            marker = entry.name.startswith(_WHITEOUT_FILE)
+            if marker:
+                inner = f"{path}/{entry.name.removeprefix(_WHITEOUT_FILE)}"
+            there = below and entry.name != _OPAQUE_FILE and self._is_below(inner)
+            if marker or _is_whiteout(about):
                 if there:
                     yield inner, DELETED
                 continue
@@ -78,11 +83,11 @@ def _seen(layer: str, path: str) -> bool | None:
     place = layer
     parts = path.strip("/").split("/")
     for number, part in enumerate(parts):
-        place = f"{place}/{part}"
+        marker, place = f"{place}/{_WHITEOUT_FILE}{part}", f"{place}/{part}"
         try:
             about = os.lstat(place)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return False if os.path.lexists(marker) else None
         if _is_whiteout(about):
             return False
         if number == len(parts) - 1:
@@ -105,7 +110,7 @@ def _is_opaque(path: str) -> bool:
                 return True
         except OSError:
             continue
-    return False
+    return os.path.lexists(f"{path}/{_OPAQUE_FILE}")
 
 
 class _WholeTree:

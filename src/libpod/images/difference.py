@@ -2,7 +2,8 @@
 
 Removed names become `.wh.NAME`, and a directory that was replaced whole has a member `.wh..wh..opq` (the OCI
 image specification, "Changesets"). On disk, the overlay file system keeps the first as a character device 0:0
-and the second as the extended attribute `trusted.overlay.opaque`; in a vfs store both trees are compared.
+and the second as the extended attribute `trusted.overlay.opaque`; fuse-overlayfs has files of those very
+names as well, or instead. In a vfs store both trees are compared.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
-_OPAQUE_ATTRIBUTES: Final = ("trusted.overlay.opaque", "user.overlay.opaque")
+_OPAQUE_ATTRIBUTES: Final = ("trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque")
 _REDIRECT: Final = "trusted.overlay.redirect"
 _ATTRIBUTES: Final = ("user.", "security.capability")
+# Notes of the file system, not of who uses it.
+_NOTES: Final = ("user.overlay.", "user.fuseoverlayfs.")
 _TYPES: Final = {
     stat.S_IFDIR: tarfile.DIRTYPE,
     stat.S_IFLNK: tarfile.SYMTYPE,
@@ -77,6 +80,10 @@ class _Writer:
             except FileNotFoundError:
                 # The container runs, and has removed it.
                 continue
+            if name.startswith(WHITEOUT) and not self._lower:
+                if name != OPAQUE:
+                    self._mark(inner, about)
+                continue
             if stat.S_ISCHR(about.st_mode) and about.st_rdev == 0 and not self._lower:
                 self._mark(os.path.join(path, WHITEOUT + name), about)
                 continue
@@ -99,7 +106,7 @@ class _Writer:
         member.pax_headers = {
             _PAX_ATTRIBUTE + name: value.decode("utf-8", "surrogateescape")
             for name, value in attributes.items()
-            if name.startswith(_ATTRIBUTES)
+            if name.startswith(_ATTRIBUTES) and not name.startswith(_NOTES)
         }
         if member.isreg():
             with contextlib.suppress(FileNotFoundError):
@@ -108,8 +115,12 @@ class _Writer:
                     self._archive.addfile(member, file)
         else:
             self._archive.addfile(member)
-        if stat.S_ISDIR(about.st_mode) and any(attributes.get(name) == b"y" for name in _OPAQUE_ATTRIBUTES):
+        if stat.S_ISDIR(about.st_mode) and self._is_opaque(full, attributes):
             self._mark(os.path.join(path, OPAQUE), about)
+
+    def _is_opaque(self, full: str, attributes: dict[str, bytes]) -> bool:
+        marked = not self._lower and os.path.lexists(os.path.join(full, OPAQUE))
+        return marked or any(attributes.get(name) == b"y" for name in _OPAQUE_ATTRIBUTES)
 
     def _describe(self, path: str, full: str, about: os.stat_result) -> tarfile.TarInfo:
         member = tarfile.TarInfo(path + ("/" if stat.S_ISDIR(about.st_mode) else ""))

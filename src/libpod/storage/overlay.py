@@ -25,7 +25,7 @@ import errno
 import os
 import stat
 
-from libpod.errors import FileError, NotSupported
+from libpod.errors import CommandError, FileError, NotSupported
 from libpod.host import files, linux, mounts, proc, tree
 from libpod.storage.idmaps import NO_MAPS
 
@@ -44,6 +44,7 @@ MAXIMUM_LOWERS = 128
 # mount(2) copies one page of options. Longer ones are given relative to the home.
 MAXIMUM_OPTIONS = os.sysconf("SC_PAGE_SIZE") - 1
 MOUNT_PROGRAM_TIMEOUT = 60.0
+FUSE_DEVICE = "/dev/fuse"
 _MAPPING_ANSWER = "idmapped-lower-dir"
 
 
@@ -293,7 +294,17 @@ class OverlayDriver:
     def _run_mount_program(self, data: str, target: str) -> None:
         from libpod.host import process
 
-        process.run([self.options.mount_program, "-o", data, target], timeout=MOUNT_PROGRAM_TIMEOUT)
+        program = self.options.mount_program
+        try:
+            process.run([program, "-o", data, target], timeout=MOUNT_PROGRAM_TIMEOUT)
+        except CommandError as error:
+            if not os.access(program, os.X_OK):
+                error.hint = f"install {program}, or take mount_program out of storage.conf"
+            elif not os.access(FUSE_DEVICE, os.R_OK | os.W_OK):
+                error.hint = (
+                    f"{FUSE_DEVICE} must be there, for everybody: modprobe fuse; chmod 0666 {FUSE_DEVICE}"
+                )
+            raise
 
     def _restore_links(self, layer_id: str) -> None:
         """Put back symlinks that a power cut has lost: `lower` names links, each layer's `link` its own."""
