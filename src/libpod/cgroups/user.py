@@ -1,8 +1,8 @@
 """Control groups of a user without privileges.
 
 Only what systemd has delegated to the user can be used: with version 2 everywhere, and systemd's manager of
-the user reachable over D-Bus. Elsewhere containers stay in the control group of whoever starts them, and have
-no limits of their own, as with Podman.
+the user reachable over D-Bus; or below a parent that was named, and that the user may write to. Elsewhere
+containers stay in the control group of whoever starts them, and have no limits of their own, as with Podman.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 
 from libpod import cgroups
 from libpod.cgroups.cgroupfs import CgroupfsManager
+from libpod.config import session
 from libpod.errors import FileError, NotSupported
 from libpod.host import files
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from libpod.cgroups.figures import Figures
     from libpod.cgroups.hierarchy import Hierarchy
 
-UNIFIED = "/sys/fs/cgroup"
 _SLICE = ".slice"
 
 
@@ -76,19 +76,6 @@ HINT = (
 )
 
 
-def is_unified() -> bool:
-    """Whether version 2 is everywhere."""
-    return os.path.exists(f"{UNIFIED}/cgroup.controllers")
-
-
-def has_session() -> bool:
-    """Whether the user's systemd can be asked."""
-    directory = os.environ.get("XDG_RUNTIME_DIR", "")
-    return bool(os.environ.get("DBUS_SESSION_BUS_ADDRESS")) or (
-        bool(directory) and os.path.exists(f"{directory}/bus")
-    )
-
-
 def open_manager(name: str, uid: int) -> Manager:
     """The manager *name* for the user *uid*; the one without groups where systemd's cannot be had.
 
@@ -96,19 +83,34 @@ def open_manager(name: str, uid: int) -> Manager:
     """
     if name not in ("cgroupfs", "systemd"):
         return cgroups.open_manager(name)
-    if name == "systemd" and is_unified() and has_session():
+    if name == "systemd" and session.has_systemd(os.environ):
         from libpod.cgroups.systemd import SystemdManager
 
         return SystemdManager(uid=uid)
     return UserCgroupfsManager()
 
 
-def controllers(manager: Manager, uid: int) -> frozenset[str]:
-    """The controllers with which this user's containers can be limited by *manager*."""
-    if manager.name != "systemd":
+def controllers(manager: Manager, uid: int, parent: str = "") -> frozenset[str]:
+    """The controllers with which *manager* can limit containers of this user below *parent*."""
+    if not session.is_unified():
         return frozenset()
-    group = f"/user.slice/user-{uid}.slice/user@{uid}.service"
+    if manager.name == "systemd":
+        return _enabled(f"{session.UNIFIED}/user.slice/user-{uid}.slice/user@{uid}.service")
+    group = manager.container_cgroup(parent, "new")
+    return _enabled(_delegated(f"{session.UNIFIED}{group}")) if group else frozenset()
+
+
+def _delegated(directory: str) -> str:
+    """The group that exists, at *directory* or above it; "" if the user can make none in it."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return directory if os.access(directory, os.W_OK) else ""
+
+
+def _enabled(directory: str) -> frozenset[str]:
+    if not directory:
+        return frozenset()
     try:
-        return frozenset(files.read_text(f"{UNIFIED}{group}/cgroup.controllers").split())
+        return frozenset(files.read_text(f"{directory}/cgroup.controllers").split())
     except FileError:
         return frozenset()

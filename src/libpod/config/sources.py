@@ -358,6 +358,12 @@ def _follow_graph_root(settings: Settings, key: str, name: str) -> None:
 
 def _derive_rootless(settings: Settings, *, create: bool) -> None:
     values = settings.values
+    if values["cgroup_manager"] and settings.origin["cgroup_manager"] == BUILT_IN:
+        # Podman's choice as well: only systemd can give control groups to a user.
+        from libpod.config.session import has_systemd
+
+        if has_systemd(settings.account.environment):
+            values["cgroup_manager"] = "systemd"
     wanted = {"run_root": "containers", "tmp_dir": "libpod/tmp"}
     missing = [key for key in wanted if not values[key]]
     if not missing:

@@ -113,7 +113,8 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         options = membership.join(engine, options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
-    options = options._replace(spec=userlimits.of_user(engine, idmaps.resolve(engine, options.spec)))
+    resolved = idmaps.resolve(engine, options.spec)
+    options = options._replace(spec=userlimits.of_user(engine, resolved, options.cgroup_parent))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
     name = free_name(engine, options.name, "container")

@@ -97,6 +97,7 @@ def initialize(engine: Engine, record: ContainerRecord, restoring: Restoring | N
 def _initialize(
     engine: Engine, record: ContainerRecord, ports: Reservation, restoring: Restoring | None
 ) -> None:
+    userlimits.require_limits(engine, record)
     connecting.prepare(engine, record, ports)
     root = mount(engine, record)
     idmaps.make_reachable(record, root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libpod.containers import idmaps
 from libpod.errors import NotSupported
+from libpod.host import jsonutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ _CONTROLLERS = {
     "cpuset_mems": "cpuset",
     "pids_limit": "pids",
 }
+# What limits an OCI specification may have.
+_LIMITED = ("memory", "cpu", "pids", "blockIO", "hugepageLimits")
 _OOM_FILE = "/proc/self/oom_score_adj"
 
 
-def of_user(engine: Engine, options: SpecOptions) -> SpecOptions:
-    """*options* with what the user has who makes the container; as they are for root.
+def of_user(engine: Engine, options: SpecOptions, cgroup_parent: str) -> SpecOptions:
+    """*options* with what the user has who makes the container below *cgroup_parent*; as they are for root.
 
     Raises NotSupported for a limit that was asked for and that no control group of the user's can keep.
     """
@@ -37,7 +40,7 @@ def of_user(engine: Engine, options: SpecOptions) -> SpecOptions:
     from libpod.oci.options import User
 
     uid = engine.config.uid
-    controllers = user.controllers(engine.cgroups, uid)
+    controllers = user.controllers(engine.cgroups, uid, cgroup_parent)
     _refuse(options.resources, controllers, uid)
     resources = options.resources._replace(oom_score_adj=_oom_score(engine, options.resources))
     owner = User(controllers, tuple(usernamespace.mapped("gid")))
@@ -83,14 +86,40 @@ def require_mapped(engine: Engine, record: ContainerRecord, user: tuple[int, int
 
 def require_group(engine: Engine, record: ContainerRecord) -> None:
     """Raise NotSupported for a container without a control group: it cannot be frozen."""
-    from libpod.cgroups import user
-    from libpod.host import jsonutil
+    if not _group(engine, record):
+        from libpod.cgroups import user
 
-    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
-    if not engine.cgroups.container_path(parent, record.id):
         raise NotSupported(
             f"container {record.name} has no control group, without which it cannot be paused", hint=user.HINT
         )
+
+
+def require_limits(engine: Engine, record: ContainerRecord) -> None:
+    """Raise NotSupported for a container that has limits, but here no control group that would keep them."""
+    if not engine.config.rootless or _group(engine, record):
+        return
+    from libpod.oci.options import DEFAULT_PIDS_LIMIT
+
+    # Nobody has asked for that one.
+    unasked = {"pids": {"limit": DEFAULT_PIDS_LIMIT}}
+    source = record.describe()
+    specification = jsonutil.get_object(record.config, "spec", source=source)
+    linux = jsonutil.get_object(specification, "linux", {}, source=source)
+    resources = jsonutil.get_object(linux, "resources", {}, source=source)
+    limited = [name for name in _LIMITED if resources.get(name) and resources[name] != unasked.get(name)]
+    if limited:
+        from libpod.cgroups import user
+
+        raise NotSupported(
+            f"the limits of container {record.name} ({', '.join(limited)}) cannot be kept: "
+            f"user {engine.config.uid} has no control group for it",
+            hint=user.HINT,
+        )
+
+
+def _group(engine: Engine, record: ContainerRecord) -> str:
+    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
+    return engine.cgroups.container_path(parent, record.id)
 
 
 def _oom_score(engine: Engine, resources: Resources) -> int | None:

@@ -29,6 +29,10 @@ class Namespaces(NamedTuple):
     cgroup: str = HOST
 
 
+# As Podman 4.3 has it.
+DEFAULT_PIDS_LIMIT = 2048
+
+
 class Resources(NamedTuple):
     """Limits of the container's cgroup; None where nothing was asked for. Memory is in bytes."""
 

@@ -12,7 +12,7 @@ import os
 
 from libpod.errors import InvalidArgument
 from libpod.oci import capabilities, devices, labels, seccomp, units
-from libpod.oci.options import HOST, PRIVATE
+from libpod.oci.options import DEFAULT_PIDS_LIMIT, HOST, PRIVATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 OCI_VERSION = "1.0.2-dev"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_PIDS_LIMIT = 2048
 DEFAULT_LIMITS = (units.Limit("nofile", 1 << 20, 1 << 20), units.Limit("nproc", 1 << 20, 1 << 20))
 """As Podman 4.3 sets them for root, where nothing else is said."""
 

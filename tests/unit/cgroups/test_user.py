@@ -1,0 +1,62 @@
+"""Which controllers a user without privileges has, by manager and parent."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from libpod.cgroups import user
+from libpod.cgroups.systemd import SystemdManager
+from libpod.config import session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UID = 64011
+SERVICE = f"user.slice/user-{UID}.slice/user@{UID}.service"
+
+
+@pytest.fixture(name="unified")
+def _unified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A version 2 hierarchy in which systemd has delegated two controllers to the user."""
+    monkeypatch.setattr(session, "UNIFIED", str(tmp_path))
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    (tmp_path / SERVICE).mkdir(parents=True)
+    (tmp_path / SERVICE / "cgroup.controllers").write_text("memory pids\n")
+    (tmp_path / SERVICE / "own").mkdir()
+    (tmp_path / SERVICE / "own/cgroup.controllers").write_text("memory\n")
+    return tmp_path
+
+
+def test_systemd_gives_what_it_has_delegated(unified: Path) -> None:
+    assert user.controllers(SystemdManager(uid=UID), UID) == {"memory", "pids"}
+    assert user.controllers(SystemdManager(uid=UID + 1), UID + 1) == frozenset()
+    (unified / "cgroup.controllers").unlink()
+    assert user.controllers(SystemdManager(uid=UID), UID) == frozenset(), "version 1"
+
+
+@pytest.mark.parametrize(
+    ("parent", "found"),
+    [
+        ("", set()),
+        ("/libpod_parent", set()),
+        ("user.slice", set()),
+        (f"/{SERVICE}", {"memory", "pids"}),
+        (f"/{SERVICE}/new/deeper", {"memory", "pids"}),
+        (f"/{SERVICE}/own", {"memory"}),
+    ],
+)
+@pytest.mark.usefixtures("unified")
+def test_directories_have_what_is_above_them(parent: str, found: set[str]) -> None:
+    assert user.controllers(user.UserCgroupfsManager(), UID, parent) == found
+
+
+def test_a_directory_that_cannot_be_written_to_gives_nothing(
+    unified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = str(unified / SERVICE)
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != directory)
+    assert user.controllers(user.UserCgroupfsManager(), UID, f"/{SERVICE}/new") == frozenset()
+    assert user.controllers(user.UserCgroupfsManager(), UID, f"/{SERVICE}/own") == {"memory"}
