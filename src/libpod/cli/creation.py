@@ -65,7 +65,7 @@ _VALUES = (
     ("", "--pid", "MODE", "the PID namespace: private, host, container:NAME, ns:PATH"),
     ("", "--ipc", "MODE", "the IPC namespace: private, host, container:NAME, ns:PATH"),
     ("", "--uts", "MODE", "the UTS namespace: private, host, container:NAME, ns:PATH"),
-    ("", "--userns", "MODE", "the user namespace: host, private (with --uidmap), container:NAME, ns:PATH"),
+    ("", "--userns", "MODE", "the user namespace: auto, keep-id, nomap, host, container:NAME, ns:PATH"),
     ("", "--subuidname", "NAME", "map the user IDs that /etc/subuid gives to this user"),
     ("", "--subgidname", "NAME", "map the group IDs that /etc/subgid gives to this group"),
     ("", "--cgroupns", "MODE", "the cgroup namespace: host, private"),

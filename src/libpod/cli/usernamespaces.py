@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.errors import InvalidArgument, NotSupported
-from libpod.host import files
+from libpod.errors import InvalidArgument
 from libpod.oci.options import HOST, PRIVATE
 
 TYPE_CHECKING = False
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     Range = tuple[int, int, int]
 
 SUBUID_FILE, SUBGID_FILE = "/etc/subuid", "/etc/subgid"
-# What Podman has beside ours.
-_REFUSED = ("auto", "keep-id", "nomap")
+_MODES = ("container", "ns")
 _HINT = "map IDs with --uidmap 0:100000:65536, or with --subuidname and a user of /etc/subuid"
 
 
@@ -27,18 +25,24 @@ def parse(options: Namespace) -> tuple[str, list[Range], list[Range]]:
     uids = _id_map("--uidmap", options.uidmap) + _subordinate("--subuidname", options.subuidname, SUBUID_FILE)
     gids = _id_map("--gidmap", options.gidmap) + _subordinate("--subgidname", options.subgidname, SUBGID_FILE)
     mode = options.userns or (PRIVATE if uids or gids else HOST)
-    kind, _, value = mode.partition(":")
-    if kind in _REFUSED:
-        raise NotSupported(f"--userns {kind} is not supported", hint=_HINT)
-    if mode not in (HOST, PRIVATE) and (kind not in ("container", "ns") or not value):
-        raise InvalidArgument(
-            f"--userns {mode!r} is not supported", hint="host, private, container:NAME, ns:PATH"
-        )
+    _check_mode(mode)
     if mode != PRIVATE and (uids or gids):
         raise InvalidArgument(f"--userns {mode} and an ID mapping exclude each other", hint="leave one out")
     if mode == PRIVATE and not uids and not gids:
         raise InvalidArgument("--userns private needs an ID mapping", hint=_HINT)
     return mode, uids or gids, gids or uids
+
+
+def _check_mode(mode: str) -> None:
+    kind, _, value = mode.partition(":")
+    if mode in (HOST, PRIVATE) or (kind in _MODES and value):
+        return
+    from libpod.containers import usermodes
+
+    if not usermodes.is_computed(mode):
+        modes = ("host", "private", *usermodes.COMPUTED, "container:NAME", "ns:PATH")
+        raise InvalidArgument(f"--userns {mode!r} is not supported", hint=", ".join(modes))
+    usermodes.parse(mode)
 
 
 def _id_map(flag: str, texts: Sequence[str]) -> list[Range]:
@@ -55,14 +59,11 @@ def _subordinate(flag: str, name: str | None, path: str) -> list[Range]:
     """The ranges of *name* in a file of the form subuid(5), one after the other from ID 0 on."""
     if not name:
         return []
+    from libpod.host import subids
+
     found: list[Range] = []
-    following = 0
-    for line in files.read_text(path).splitlines():
-        owner, _, rest = line.partition(":")
-        first, _, size = rest.partition(":")
-        if owner == name and first.isdigit() and size.strip().isdigit():
-            found.append((following, int(first), int(size)))
-            following += int(size)
+    for first, size in subids.ranges(path, [name]):
+        found.append((sum(entry[2] for entry in found), first, size))
     if not found:
         raise InvalidArgument(f"{flag} {name}: {path} has no IDs for it", hint=f"see {path}, usermod(8)")
     return found

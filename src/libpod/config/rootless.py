@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 USERS_RUNTIME = "/run/user"
 TEMPORARY = "/tmp"
 MODE = 0o700
+_PASS = 0o011
 MOST_LINKS = 40
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -211,7 +212,8 @@ def _check_ours(descriptor: int, path: str, owner: int) -> None:
     status = os.fstat(descriptor)
     if status.st_uid != owner:
         raise InvalidArgument(f"{path} belongs to user {status.st_uid}, not to user {owner}")
-    if stat.S_IMODE(status.st_mode) != MODE:
+    # Containers in which this user is nobody pass through it: Podman and we let them do that, and no more.
+    if stat.S_IMODE(status.st_mode) & ~_PASS != MODE:
         raise InvalidArgument(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}, not 0700")
 
 

@@ -118,6 +118,12 @@ class RuntimeConfig(NamedTuple):
     uid_map: tuple[tuple[int, int, int], ...]
     """(container ID, host ID, size) for each range."""
     gid_map: tuple[tuple[int, int, int], ...]
+    auto_userns_user: str
+    """Whose subordinate IDs root's containers get with `--userns auto`."""
+    auto_userns_min_size: int
+    """How many IDs they get at least, where no size is asked for."""
+    auto_userns_max_size: int
+    """How many at most; 0 for no limit."""
 
     # The user.
     runtime_dir: str

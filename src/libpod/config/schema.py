@@ -88,6 +88,9 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "graph_driver_options": (TEXTS, ()),
     "uid_map": (ID_MAP, ()),
     "gid_map": (ID_MAP, ()),
+    "auto_userns_user": (TEXT, "containers"),
+    "auto_userns_min_size": (NUMBER, 1024),
+    "auto_userns_max_size": (NUMBER, 65536),
     "runtime_dir": (PATH, ""),  # of a user without privileges
 }
 """Each setting with its kind and its built-in value; "" stands for what is derived from others."""

@@ -112,6 +112,13 @@ class StorageFile:
             raise wrong(key, f"must be a list of strings, not {describe(value)}", self.path)
         return value
 
+    def number(self, table: Mapping[str, object], key: str) -> int:
+        """The whole number *key* of *table*; 0 where it is missing."""
+        value = table.get(key, 0)
+        if type(value) is not int or value < 0:
+            raise wrong(key, f"must be a whole number, not {describe(value)}", self.path)
+        return value
+
     def location(self, key: str, account: Account) -> str:
         """The directory *key*: variables replaced, symbolic links resolved."""
         text = self.text(self.storage, key)
@@ -175,6 +182,10 @@ def _apply(settings: Settings, file: StorageFile) -> None:
     _put(settings, "graph_driver_options", driver_options(file, driver), file.path)
     _put(settings, "uid_map", id_map(file, "uid", "user"), file.path)
     _put(settings, "gid_map", id_map(file, "gid", "group"), file.path)
+    _put(settings, "auto_userns_user", file.text(file.options, "root-auto-userns-user"), file.path)
+    for side in ("min", "max"):
+        size = file.number(file.options, f"auto-userns-{side}-size")
+        _put(settings, f"auto_userns_{side}_size", size, file.path)
 
 
 def _apply_for_rootless(settings: Settings, file: StorageFile) -> None:

@@ -8,12 +8,21 @@ import os
 import time
 
 from libpod import failpoints
-from libpod.containers import idmaps, joining, names, notify, restarting, userlimits, volumerequests
+from libpod.containers import (
+    autoranges,
+    idmaps,
+    joining,
+    names,
+    notify,
+    restarting,
+    userlimits,
+    volumerequests,
+)
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupported, PodExists
-from libpod.host import files, jsonutil
+from libpod.host import files, jsonutil, tree
 from libpod.oci import spec
-from libpod.oci.options import HOST, PRIVATE, SpecOptions
+from libpod.oci.options import HOST, PRIVATE, Automatic, SpecOptions
 from libpod.state.records import CONFIGURED, ContainerRecord
 from libpod.storage.objects import now
 from libpod.values import NamedTuple
@@ -119,16 +128,18 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     image_config = _image_config(engine, image)
     name = free_name(engine, options.name, "container")
     container_id = names.new_id()
-    mapped = bool(options.spec.uid_map)
+    mapped = bool(options.spec.uid_map) or autoranges.is_auto(options.spec.namespaces.user)
     network = joining.configure(engine, options.network, image_config, container_id, mapped=mapped)
     with contextlib.ExitStack() as undo:
         options = volumerequests.resolve(engine, options, image_config, undo)
-        generated, warnings = spec.generate(options.spec, image_config)
-        for warning in warnings:
-            engine.warn(warning)
-        directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
+        with autoranges.chosen(engine, options.spec, image, image_config) as specification:
+            options = options._replace(spec=specification)
+            generated, warnings = spec.generate(options.spec, image_config)
+            for warning in warnings:
+                engine.warn(warning)
+            directory, run_directory = _make_storage(engine, options, image, container_id, name, undo)
         if options.infra_program is not None:
-            options = options._replace(rootfs=_make_infra_root(options.infra_program, directory))
+            options = options._replace(rootfs=_make_infra_root(options, directory))
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
         failpoints.reach("container.add")
@@ -227,12 +238,16 @@ def _make_storage(
     return store.container_directory(container_id), store.container_run_directory(container_id)
 
 
-def _make_infra_root(program: PauseProgram, directory: str) -> str:
+def _make_infra_root(options: CreateOptions, directory: str) -> str:
     """In the container's own directory, so that it goes with the container, whoever removes it."""
     from libpod.containers import pause
 
     root = os.path.join(directory, "infra")
-    pause.make_root(root, program)
+    if options.infra_program is not None:
+        pause.make_root(root, options.infra_program)
+    maps = idmaps.of_options(options.spec)
+    if maps:
+        tree.change_owner(root, maps.owner())
     return root
 
 
@@ -340,19 +355,20 @@ def _dependencies(engine: Engine, options: CreateOptions) -> list[str] | None:
 
 def _id_mappings(options: SpecOptions) -> dict[str, object]:
     uid_map, gid_map = list(options.uid_map), list(options.gid_map or options.uid_map)
+    asked = options.automatic or Automatic()
     return {
         "HostUIDMapping": options.namespaces.user != PRIVATE,
         "HostGIDMapping": options.namespaces.user != PRIVATE,
         "UIDMap": _ranges(uid_map),
         "GIDMap": _ranges(gid_map),
-        "AutoUserNs": False,
+        "AutoUserNs": options.automatic is not None,
         "AutoUserNsOpts": {
-            "Size": 0,
-            "InitialSize": 0,
+            "Size": asked.size,
+            "InitialSize": asked.initial_size,
             "PasswdFile": "",
             "GroupFile": "",
-            "AdditionalUIDMappings": None,
-            "AdditionalGIDMappings": None,
+            "AdditionalUIDMappings": _ranges(asked.uids),
+            "AdditionalGIDMappings": _ranges(asked.gids),
         },
     }
 
@@ -391,6 +407,7 @@ def _process(options: CreateOptions, image_config: Mapping[str, object]) -> dict
     return {
         "user": wanted.user or spec.text(image_config, "User"),
         "groups": list(wanted.groups),
+        "addCurrentUserPasswdEntry": wanted.current_user or None,
         "entrypoint": list(entrypoint),
         "command": command,
         "stdin": wanted.stdin or None,

@@ -31,7 +31,7 @@ def host_config(config: Fields, spec: Fields) -> Object:
         **_security(config, spec, annotations),
         **_fixed(),
         **_resources(spec.child("linux").child("resources")),
-        **_optional(config, spec, annotations),
+        **_optional(config, annotations),
         "Binds": mounts.binds(config, spec),
         "Tmpfs": mounts.tmpfs(config, spec),
         "Devices": [_device(item.text("path")) for item in config.children("device_host_src")],
@@ -158,13 +158,14 @@ def _fixed() -> Object:
     }
 
 
-def _optional(config: Fields, spec: Fields, annotations: dict[str, str]) -> Object:
+def _optional(config: Fields, annotations: dict[str, str]) -> Object:
     found: Object = {}
     if annotations.get(ANNOTATION + "init") == "TRUE":
         found["Init"] = True
-    if not config.text("userNsCtr") and namespace_path(spec, "user") == "":
-        options = config.child("idMappingsOptions")
-        found["IDMappings"] = {"UidMap": _id_map(options, "UIDMap"), "GidMap": _id_map(options, "GIDMap")}
+    options = config.child("idMappingsOptions")
+    maps = {"UidMap": _id_map(options, "UIDMap"), "GidMap": _id_map(options, "GIDMap")}
+    if all(maps.values()):
+        found["IDMappings"] = maps
     return found
 
 

@@ -12,7 +12,7 @@ import time
 
 from libpod.config.storage import SUBORDINATE_IDS
 from libpod.errors import FileError, LockTimeout
-from libpod.host import files, usernamespace
+from libpod.host import files, subids, usernamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,10 @@ def subordinate(uid: int, warn: Callable[[str], None]) -> tuple[list[Range], lis
     *warn* is told where they are missing or fewer than images use.
     """
     name = _name(uid)
-    found = {kind: _ranges(path, (name, str(uid))) for kind, path in SUBORDINATE_IDS.items()}
+    found = {
+        kind: [(0, first, size) for first, size in subids.ranges(path, (name, str(uid)))]
+        for kind, path in SUBORDINATE_IDS.items()
+    }
     advice = f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}"
     for kind, path in SUBORDINATE_IDS.items():
         count = sum(size for _inside, _outside, size in found[kind])
@@ -163,22 +166,6 @@ def subordinate(uid: int, warn: Callable[[str], None]) -> tuple[list[Range], lis
                 f"cannot be unpacked. For more: {advice}"
             )
     return found["uid"], found["gid"]
-
-
-def _ranges(path: str, names: Sequence[str]) -> list[Range]:
-    try:
-        lines = files.read_text(path).splitlines()
-    except FileError as error:
-        if error.errno != 2:
-            raise
-        return []
-    found = []
-    for line in lines:
-        owner, _, numbers = line.partition(":")
-        first, _, size = numbers.partition(":")
-        if owner in names and first.isdigit() and size.strip().isdigit() and int(size):
-            found.append((0, int(first), int(size)))
-    return found
 
 
 def _name(uid: int) -> str:

@@ -10,6 +10,7 @@ import os
 
 from libpod import failpoints
 from libpod.containers import (
+    accounts,
     cleanup,
     connecting,
     defaultmounts,
@@ -108,6 +109,7 @@ def _initialize(
         connecting.connect(engine, record, restoring.address)
         restoring.fill(root)
     binds = _make_files(engine, record)
+    binds.update(accounts.add(engine, record, root, _stored_specification(record)))
     record.state["bindMounts"] = binds
     specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
     secrets.add_environment(record, specification)
@@ -216,7 +218,7 @@ def mount(engine: Engine, record: ContainerRecord) -> str:
     if not root:
         root = engine.store.mount(record.id)
     try:
-        volumemounts.mount_all(engine, record, root, idmaps.root_owner(record))
+        volumemounts.mount_all(engine, record, root, _user(record, _stored_specification(record)))
     except BaseException:
         cleanup.unmount_root(engine, record)
         raise
@@ -359,18 +361,21 @@ def _facts(
         bind_mounts=binds,
         volumes=volumemounts.oci_mounts(engine, record),
         namespaces=_joined_namespaces(engine, record),
+        id_maps=idmaps.of_automatic(record),
         environment=notify.environment(record),
         runtime=engine.runtime.name,
     )
 
 
 def _user(record: ContainerRecord, specification: Mapping[str, object]) -> tuple[int, int]:
-    """Whom the first process runs as, by the IDs of the host."""
-    source, (uid, gid) = record.describe(), idmaps.root_owner(record)
+    """The user of a specification, by the IDs of the host: whom the first process runs as, or, in the stored
+    one, who owns new volumes.
+    """
+    source = record.describe()
     process = jsonutil.get_object(specification, "process", {}, source=source)
     user = jsonutil.get_object(process, "user", {}, source=source)
-    uid += jsonutil.get_int(user, "uid", 0, source=source)
-    return uid, gid + jsonutil.get_int(user, "gid", 0, source=source)
+    uid = jsonutil.get_int(user, "uid", 0, source=source)
+    return idmaps.on_host(record, uid, jsonutil.get_int(user, "gid", 0, source=source))
 
 
 def _joined_namespaces(engine: Engine, record: ContainerRecord) -> dict[str, str]:

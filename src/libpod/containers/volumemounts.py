@@ -61,7 +61,7 @@ def _options(use: Mapping[str, object], source: str) -> list[str]:
 def mount_all(engine: Engine, record: ContainerRecord, root: str, owner: Owner = (0, 0)) -> None:
     """Mount the volumes of a container whose root is mounted at *root*, and prepare what is in them.
 
-    *owner* is the container's root as the host sees it. Raises NoSuchVolume, NotSupported, CommandError and
+    *owner* is who gets new ones, by the IDs of the host. Raises NoSuchVolume, NotSupported, CommandError and
     CommandTimeout of mount(8); nothing stays mounted then.
     """
     with contextlib.ExitStack() as undo:

@@ -12,11 +12,14 @@ from libpod.errors import DecodeError
 from libpod.host import jsonutil
 from libpod.oci import users
 from libpod.oci.spec import text, texts
+from libpod.storage.idmaps import NO_MAPS
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from libpod.storage.idmaps import IdMaps, Range
 
     Object = dict[str, object]
 
@@ -55,6 +58,8 @@ class StartFacts(NamedTuple):
     """Named volumes as OCI mounts."""
     namespaces: Mapping[str, str] = {}
     """OCI namespace type to the path of one to join."""
+    id_maps: IdMaps = NO_MAPS
+    """With mappings the container has a user namespace with them, whatever is stored."""
     environment: Mapping[str, str] = {}
     """Variables of this start."""
     runtime: str = "runc"
@@ -91,7 +96,14 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
     if not facts.can_limit:
         linux.pop("resources", None)
     linux["namespaces"] = _namespaces(linux, facts)
+    if facts.id_maps:
+        linux["uidMappings"] = _mapped(facts.id_maps.uids)
+        linux["gidMappings"] = _mapped(facts.id_maps.gids)
     return spec
+
+
+def _mapped(ranges: Sequence[Range]) -> list[Object]:
+    return [{"containerID": inside, "hostID": host, "size": size} for inside, host, size in ranges]
 
 
 def _object(parent: Object, key: str) -> Object:
@@ -107,7 +119,9 @@ def _set_user(process: Object, user: users.User, facts: StartFacts) -> None:
         described["umask"] = int(facts.umask, 8)
     # The user's own group is one of them: a file that others may read and this group may not stays closed to
     # a process that gives the group up (CVE-2022-2989).
-    groups = dict.fromkeys([user.gid, *user.groups] if facts.user else user.groups)
+    stored = _object(process, "user").get("additionalGids")
+    kept = [gid for gid in stored if type(gid) is int] if isinstance(stored, list) else []
+    groups = dict.fromkeys([*kept, user.gid, *user.groups] if facts.user else [*kept, *user.groups])
     if groups:
         described["additionalGids"] = list(groups)
     process["user"] = described
@@ -162,6 +176,8 @@ def _namespaces(linux: Object, facts: StartFacts) -> list[Object]:
         if isinstance(namespace, dict) and namespace.get("type") not in facts.namespaces:
             result.append(namespace)
     result += [{"type": kind, "path": path} for kind, path in facts.namespaces.items()]
+    if facts.id_maps and not any(isinstance(entry, dict) and entry.get("type") == "user" for entry in result):
+        result.append({"type": "user"})
     return result
 
 

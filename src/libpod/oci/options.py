@@ -18,7 +18,8 @@ HOST, PRIVATE, POD = "host", "private", "pod"
 class Namespaces(NamedTuple):
     """How each namespace is had: `private`, `host`, `container:ID`, `ns:PATH`; the network also `none`.
 
-    `pod` is what the pod shares, else what there is without a pod. It is resolved before a container is made.
+    The user namespace also has the modes of `libpod.containers.usermodes`. `pod` is what the pod shares, else
+    what there is without a pod. Both are resolved before a container is made.
     """
 
     pid: str = PRIVATE
@@ -48,6 +49,18 @@ class Resources(NamedTuple):
     cpuset_mems: str = ""
     pids_limit: int | None = None
     oom_score_adj: int | None = None
+
+
+class Automatic(NamedTuple):
+    """What was asked for where the mapping of IDs was chosen for the container (`--userns auto`)."""
+
+    size: int = 0
+    """How many IDs; 0 for as many as the image needs."""
+    initial_size: int = 0
+    """How many the first process needs; 0 for one."""
+    uids: Sequence[tuple[int, int, int]] = ()
+    """Mappings that were asked for."""
+    gids: Sequence[tuple[int, int, int]] = ()
 
 
 class User(NamedTuple):
@@ -104,6 +117,12 @@ class SpecOptions(NamedTuple):
     uid_map: Sequence[tuple[int, int, int]] = ()
     """Triples of ID in the container, ID on the host, and how many."""
     gid_map: Sequence[tuple[int, int, int]] = ()
+    automatic: Automatic | None = None
+    """None for a mapping that was not chosen for it."""
+    current_user: bool = False
+    """Whether the container gets an account of the user who made it."""
+    own_ids: tuple[int, int] | None = None
+    """User and group in the container who are the user outside (`--userns keep-id`)."""
     owner: User | None = None
     """None for root."""
 

@@ -85,7 +85,7 @@ def _process(
     process: Object = {}
     if options.terminal:
         process["terminal"] = True
-    process["user"] = {"uid": 0, "gid": 0}
+    process["user"] = _stored_user(options)
     process["args"] = arguments(options, image)
     process["env"] = environment(options, image)
     process["cwd"] = options.working_directory or text(image, "WorkingDir") or "/"
@@ -102,6 +102,14 @@ def _process(
     if options.resources.oom_score_adj is not None:
         process["oomScoreAdj"] = options.resources.oom_score_adj
     return process
+
+
+def _stored_user(options: SpecOptions) -> Object:
+    """Who owns new volumes, and a group to be in; who the first process runs as is looked up at the start."""
+    if options.own_ids is None:
+        return {"uid": 0, "gid": 0}
+    uid, gid = options.own_ids
+    return {"uid": uid, "gid": gid, "additionalGids": [gid]}
 
 
 def arguments(options: SpecOptions, image: Mapping[str, object]) -> list[str]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MAXIMUM_ID = (1 << 31) - 1
 _MAXIMUM_SIZE = 1 << 24
+# Who owns what nobody may own, and whose ID images need not map.
+_NOBODY = ("nobody", "nogroup")
+_NOBODY_ID = 65534
 
 
 class User(NamedTuple):
@@ -49,6 +52,24 @@ def lookup(root: str, user: str, groups: Sequence[str] = ()) -> User:
         supplementary = [number for number in _memberships(root, entry.name) if number != gid]
     supplementary += [_group(root, text) for text in groups]
     return entry._replace(gid=gid, groups=tuple(dict.fromkeys(supplementary)))
+
+
+def highest_id(root: str) -> int:
+    """The highest ID of the accounts and groups in the files at *root*; those of nobody do not count."""
+    entries = [(fields[0], fields[2:4]) for fields in _lines(root, "/etc/passwd", 4)]
+    entries += [(fields[0], fields[2:3]) for fields in _lines(root, "/etc/group", 3)]
+    numbers = [_number(text) for name, texts in entries if name not in _NOBODY for text in texts]
+    return max((number for number in numbers if number is not None and number != _NOBODY_ID), default=0)
+
+
+def has_account(root: str, name: str, number: int) -> bool:
+    """Whether /etc/passwd has an entry of this name or number."""
+    return any(name == fields[0] or number == _number(fields[2]) for fields in _lines(root, "/etc/passwd", 3))
+
+
+def has_group(root: str, name: str, number: int) -> bool:
+    """Whether /etc/group has an entry of this name or number."""
+    return any(name == fields[0] or number == _number(fields[2]) for fields in _lines(root, "/etc/group", 3))
 
 
 def _find(root: str, name: str) -> User:

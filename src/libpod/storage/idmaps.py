@@ -67,8 +67,11 @@ def _ranges(value: object) -> tuple[Range, ...]:
     return tuple(found)
 
 
-def check(ranges: Sequence[Range], what: str) -> None:
-    """InvalidArgument, naming *what*, for a mapping that the kernel would refuse, or that has no root."""
+def check(ranges: Sequence[Range], what: str, *, root: bool = True) -> None:
+    """InvalidArgument, naming *what*, for a mapping that the kernel would refuse.
+
+    With *root* one that does not map ID 0 is refused, too.
+    """
     for inside, host, size in ranges:
         if size < 1 or max(inside, host) + size - 1 > MAXIMUM_ID:
             raise InvalidArgument(f"{what} {inside}:{host}:{size}: not a range of IDs")
@@ -77,7 +80,7 @@ def check(ranges: Sequence[Range], what: str) -> None:
         for (first, size), (second, _size) in itertools.pairwise(ordered):
             if first + size > second:
                 raise InvalidArgument(f"{what}: ID {second} {side} is mapped twice")
-    if ranges:
+    if ranges and root:
         try:
             to_host(ranges, 0)
         except InvalidArgument as error:

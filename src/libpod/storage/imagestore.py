@@ -102,6 +102,21 @@ class ImageStore(StoreBase):
         )
         return jsonutil.loads_object(self.image_data(image_id, digest), f"configuration of image {image_id}")
 
+    def file_owners(self, image_id: str) -> int:
+        """One more than the highest user or group ID of the image's files, as its layers record them."""
+        highest = -1
+        with self._reading(self._layers), self._reading(self._images):
+            layer = self._layers.get(records.text(self._find_image(image_id), "layer"))
+            while layer is not None:
+                for key in ("uidset", "gidset"):
+                    found = layer.get(key)
+                    numbers = (
+                        [number for number in found if type(number) is int] if isinstance(found, list) else []
+                    )
+                    highest = max([highest, *numbers])
+                layer = self._layers.get(records.text(layer, "parent"))
+        return highest + 1
+
     # ------------------------------------------------------------ images
 
     def change_image_names(self, image_id: str, change: Callable[[list[str]], Sequence[str]]) -> list[str]:

@@ -3,7 +3,7 @@
 ::
 
     <graph root>/                             <run root>/
-    ├── storage.lock                          └── <driver>-layers/mountpoints.json  mountpoints.lock
+    ├── storage.lock  userns.lock             └── <driver>-layers/mountpoints.json  mountpoints.lock
     ├── <driver>/                 trees       └── <driver>-containers/<id>/userdata/
     ├── <driver>-layers/          layers.json      layers.lock
     ├── <driver>-images/          images.json      images.lock      <id>/<big data>
@@ -12,7 +12,7 @@
 Beside layers.json and containers.json there may be a volatile-layers.json and a volatile-containers.json of a
 later Podman: see `libpod.storage.records.RecordFile`.
 
-Locks are taken in this order, and given up in the reverse one: storage, layers, images, containers,
+Locks are taken in this order, and given up in the reverse one: userns, storage, layers, images, containers,
 mountpoints. Layers change only under layers.lock held for writing; a mount also holds storage.lock, since
 it may have to bind the driver's home. mountpoints.lock is taken last and held for the shortest time.
 
@@ -35,16 +35,16 @@ from libpod.errors import (
 from libpod.host import files, mounts, tree
 from libpod.storage import batch, idmaps, objects, options, records
 from libpod.storage.base import DIRECTORY_MODE
-from libpod.storage.idmaps import NO_MAPS
+from libpod.storage.idmaps import NO_MAPS, IdMaps
 from libpod.storage.imagestore import ImageStore
+from libpod.storage.lockfile import LockFile
 from libpod.storage.objects import NoSuchLayer
 from libpod.storage.records import identifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from libpod.storage.idmaps import IdMaps
     from libpod.storage.lockfile import HeldLock
     from libpod.storage.objects import StorageContainer
     from libpod.storage.records import Record
@@ -85,6 +85,17 @@ class Store(ImageStore):
         return self._containers.find(name, NoSuchContainer)
 
     # ------------------------------------------------------------ containers
+
+    @contextlib.contextmanager
+    def choosing_ids(self) -> Iterator[IdMaps]:
+        """All mappings of the store's containers; nobody chooses IDs for another one until the block ends."""
+        self._prepare()
+        with LockFile(os.path.join(self.graph_root, "userns.lock")).write():
+            maps = [container.id_maps for container in self.containers()]
+            yield IdMaps(
+                tuple(entry for found in maps for entry in found.uids),
+                tuple(entry for found in maps for entry in found.gids),
+            )
 
     def create_container(
         self,
@@ -285,6 +296,21 @@ class Store(ImageStore):
                 )
             self._set_count(held, layer_id, path, count + 1)
             return path
+
+    @contextlib.contextmanager
+    def image_root(self, image_id: str) -> Iterator[str]:
+        """The files of an image, to be read in the block; "" for one without a layer. NoSuchImage."""
+        with self._changing_layers(), self._reading(self._images):
+            layer = self._top_layer(image_id)
+        if layer is None:
+            yield ""
+            return
+        path = self._mount_layer(layer, ["ro"], volatile=False)
+        try:
+            yield path
+        finally:
+            with self._changing_layers():
+                self._unmount(layer, force=False)
 
     def mounted(self, container_id: str) -> int:
         """How many users the mount of a container has; 0 if it is not mounted."""

@@ -99,6 +99,17 @@ def test_user_namespace_of_a_container_without_one_is_the_hosts(room: Room) -> N
     )
 
 
+def test_chosen_ids_beside_those_that_are_asked_for(room: Room) -> None:
+    """All are asked for here: which others there are is up to the host's own files."""
+    mode = "auto:size=10,uidmapping=0:300000:10,gidmapping=0:400000:4,gidmapping=4:500000:6"
+    look = ("cat", "/proc/self/uid_map", "/proc/self/gid_map")
+    assert lines(room.say("--userns", mode, command=look)) == [
+        "0 300000 10", "0 400000 4", "4 500000 6"
+    ]  # fmt: skip
+    refused = room.libpod("run", "--rm", "--userns", mode, "--user", "10", "bb", "true", status=125)
+    assert "cannot run as 10:0: ID 10 is not in the container's ID mapping" in refused.stderr
+
+
 def test_a_root_directory_is_taken_as_it_is(room: Room, tmp_path: Path) -> None:
     """Nobody has asked us to change the owners of somebody else's files: the caller prepares them."""
     tree = tmp_path / "tree"
@@ -113,8 +124,13 @@ def test_a_root_directory_is_taken_as_it_is(room: Room, tmp_path: Path) -> None:
 REFUSED = (
     (("--userns", "private"), "needs an ID mapping"),
     (("--userns", "host", *MAPPED), "exclude each other"),
-    (("--userns", "keep-id"), "--userns keep-id is not supported"),
-    (("--userns", "auto"), "not supported"),
+    (("--userns", "keep-id"), "--userns keep-id is for users without privileges"),
+    (("--userns", "nomap"), "--userns nomap is for users without privileges"),
+    (("--userns", "auto:size=x"), "size=x is not a number"),
+    (("--userns", "auto:color=red"), "'color' is no option of auto"),
+    (("--userns", "auto:size=5,uidmapping=0:1:2,uidmapping=1:9:1"), "ID 1 in the container is mapped twice"),
+    (("--userns", "auto:size=5,uidmapping=0:1:2,uidmapping=3:2:1"), "ID 2 on the host is mapped twice"),
+    (("--userns", "auto:size=5,uidmapping=0:1:0"), "not a range of IDs"),
     (("--userns", "container:none"), "no such container"),
     (("--userns", "ns:/none"), "/none"),
     (("--userns", "bogus"), "not supported"),
@@ -131,6 +147,28 @@ REFUSED = (
 def test_what_cannot_be_is_refused(room: Room) -> None:
     for options, words in REFUSED:
         assert words in room.refused("create", *options, "bb", "true"), options
+
+
+WITHOUT_RANGES = (
+    (("--userns", "auto"), "needs 1024 user IDs: of 0 that may be used, 0 are free"),
+    (("--userns", "auto"), "add a range for nobody-has-this to /etc/subuid"),
+    (("--userns", "auto:size=70000"), "needs 70000 user IDs"),
+    (
+        ("--userns", "auto", "--user", "70000"),
+        "70001 IDs are needed, and no container may have more than 65536",
+    ),
+)
+
+
+def test_without_ranges_nothing_is_chosen(room: Room) -> None:
+    settings = room.directory / "storage.conf"
+    settings.write_text("[storage.options]\nroot-auto-userns-user = 'nobody-has-this'\n")
+    before = room.traces()
+    for options, words in WITHOUT_RANGES:
+        command = ("create", *options, "bb", "true")
+        found = room.libpod(*command, status=125, environment={"CONTAINERS_STORAGE_CONF": str(settings)})
+        assert words in found.stderr, options
+    assert room.traces() == before
 
 
 def test_an_id_that_is_not_mapped_stops_the_copy_and_leaves_nothing(room: Room) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import database
 from tests.lab.podman import IMAGE
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ def show_proc(store: Store) -> None:
     Then the kernel lets no user namespace mount one (mount_namespaces(7), "restrictions").
     """
     store.machine.run(["sh", "-c", "mkdir -p /run/whole-proc && mount -t proc proc /run/whole-proc"])
+
+
+def give_ids(store: Store, uids: str, gids: str) -> None:
+    """Give subordinate IDs to the account of containers, in the files of the machine."""
+    for name, text in (("subuid", uids), ("subgid", gids)):
+        store.path(f"/run/{name}").write_text(text)
+        store.machine.run(["mount", "--bind", f"/run/{name}", f"/etc/{name}"])
+
+
+def mapping(store: Store, name: str) -> list[str]:
+    """The mapping of user IDs that both programs show for a container."""
+    shown = store.inspect(name)["HostConfig"]["IDMappings"]["UidMap"]
+    assert json.loads(store.libpod("inspect", name).stdout)[0]["HostConfig"]["IDMappings"]["UidMap"] == shown
+    return list(shown)
 
 
 def layers(store: Store) -> int:
@@ -88,3 +103,52 @@ def test_after_a_reboot_and_our_refresh_both_start_them(make_store: MakeStore) -
     for name in ("ours", "theirs"):
         store.libpod("rm", "-f", "-t", "0", name)
     assert list(rooms.iterdir()) == []
+
+
+def test_neither_gives_away_ids_that_the_other_has_chosen(make_store: MakeStore) -> None:
+    store = make_store()
+    show_proc(store)
+    give_ids(store, "containers:1000000:7000\n", "containers:2000000:7000\n")
+    programs = {"a": store.podman, "b": store.libpod, "c": store.podman, "d": store.libpod}
+    for name, run in programs.items():
+        run("create", "--name", name, "--network", "none", "--userns", "auto:size=1500", IMAGE, *MAP)
+    expected = {name: 1000000 + 1500 * number for number, name in enumerate(programs)}
+    assert {name: mapping(store, name) for name in programs} == {
+        name: [f"0:{first}:1500"] for name, first in expected.items()
+    }
+    # Podman adds the namespace of its own at the start: whoever starts it has to.
+    for run in (store.podman, store.libpod):
+        for name, first in expected.items():
+            assert run("start", "--attach", name).stdout.split() == ["0", str(first), "1500"]
+    for run in (store.podman, store.libpod):
+        refused = run("create", "--network", "none", "--userns", "auto:size=1500", IMAGE, *MAP, check=False)
+        assert refused.status == 125, refused
+    store.libpod("rm", "a")
+    store.podman("rm", "d")
+    # 1500 and 2500 are free, in two places: one range where that is enough.
+    store.libpod("create", "--name", "e", "--userns", "auto:size=2000", IMAGE, *MAP)
+    assert mapping(store, "e") == ["0:1004500:2000"]
+    store.libpod("create", "--name", "f", "--userns", "auto:size=1900", IMAGE, *MAP)
+    assert mapping(store, "f") == ["0:1000000:1500", "1500:1006500:400"]
+    started = store.libpod("start", "--attach", "f").stdout.split()
+    assert started == ["0", "1000000", "1500", "1500", "1006500", "400"]
+    store.libpod("rm", "--all", "--force")
+    assert layers(store) == 1
+
+
+def test_the_records_of_chosen_ids_are_alike(make_store: MakeStore) -> None:
+    store = make_store()
+    give_ids(store, "containers:1000000:9000\n", "containers:2000000:9000\n")
+    mode = "auto:size=100,uidmapping=5:5000:10,gidmapping=0:6000:1"
+    for name, run in (("ours", store.libpod), ("theirs", store.podman)):
+        run("create", "--name", name, "--network", "none", "--userns", mode, IMAGE, *MAP)
+    found = {}
+    for stored in database.objects(store.database, "container").values():
+        options = json.loads(stored.config)["idMappingsOptions"]
+        for side in ("UIDMap", "GIDMap"):
+            ranges = options[side]
+            # Both have the ranges that were asked for; the others have IDs of their own.
+            options[side] = sorted((entry["container_id"], entry["size"]) for entry in ranges)
+            assert {"UIDMap": 5000, "GIDMap": 6000}[side] in [entry["host_id"] for entry in ranges]
+        found[stored.name] = options
+    assert found["ours"] == found["theirs"]

@@ -84,3 +84,32 @@ def test_slirp4netns_in_turns(user: User) -> None:
         ours("stop", "--time", "0", "n")
         theirs("rm", "n")
         assert Room.settled(lambda: "slirp4netns" not in user.processes())
+
+
+@pytest.mark.parametrize("mode", ["keep-id", "nomap", "auto:size=1500"])
+def test_mapped_ids_in_turns(user: User, mode: str) -> None:
+    if not user.machine.path(f"{user.storage}/vfs-images").exists():
+        user.pull()
+    look = (
+        "sh",
+        "-c",
+        "cat /proc/self/uid_map; id; stat -c %u /bin/sh; touch /tmp/mine; stat -c %u /tmp/mine",
+    )
+    made = {name: f"{name}-made" for name in ("libpod", "podman")}
+    for name, container in made.items():
+        programs(user, name)[0](
+            "create", "--network", "none", "--name", container, "--userns", mode, IMAGE, *look
+        )
+    for container in made.values():
+        both = programs(user, "libpod")
+        texts = [run("start", "--attach", container).stdout for run in (*both, *both)]
+        assert texts[0].split() == texts[1].split()
+        assert texts[:2] == texts[2:]
+    shown = [
+        run("inspect", "--format", "{{.HostConfig.IDMappings}} {{.Config.User}}", container).stdout
+        for run in programs(user, "libpod")
+        for container in made.values()
+    ]
+    assert shown[:2] == shown[2:]
+    for run, container in zip(programs(user, "podman"), made.values(), strict=True):
+        run("rm", container)

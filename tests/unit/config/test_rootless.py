@@ -69,11 +69,18 @@ def test_named_directory_that_is_missing(machine: Machine) -> None:
     assert "enable-linger" in str(error.hint)
 
 
-@pytest.mark.parametrize("wrong", [0o755, 0o711, 0o770, 0o500, 0o1700, 0o2700])
+@pytest.mark.parametrize("wrong", [0o755, 0o770, 0o500, 0o1700, 0o2700])
 def test_named_directory_with_another_mode(machine: Machine, wrong: int) -> None:
     path = private(machine.root / "session")
     path.chmod(wrong)
     assert f"has mode {wrong:04o}, not 0700" in named(machine, path).message
+
+
+def test_named_directory_that_containers_pass_through(machine: Machine) -> None:
+    path = private(machine.root / "session")
+    path.chmod(0o711)
+    machine.environment["XDG_RUNTIME_DIR"] = str(path)
+    assert choose(machine) == str(path)
 
 
 @pytest.mark.parametrize("end", ["", "/", "/."])

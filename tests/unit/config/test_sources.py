@@ -72,6 +72,9 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "graph_driver_options": (),
         "uid_map": (),
         "gid_map": (),
+        "auto_userns_user": "containers",
+        "auto_userns_min_size": 1024,
+        "auto_userns_max_size": 65536,
         "runtime_dir": "",
     }
     assert set(settings.origin.values()) == {"built-in"}

@@ -258,6 +258,18 @@ def test_unknown_keys_are_ignored_with_a_warning(machine: Machine) -> None:
     ]
 
 
+def test_ids_that_are_chosen(machine: Machine) -> None:
+    text = "root-auto-userns-user='ann'\nauto-userns-min-size=10\nauto-userns-max-size=20\n"
+    machine.write(machine.etc / "storage.conf", f"[storage.options]\n{text}")
+    values = machine.collect().values
+    names = ("auto_userns_user", "auto_userns_min_size", "auto_userns_max_size")
+    assert [values[name] for name in names] == ["ann", 10, 20]
+    for bad in ("'10'", "-1", "true"):
+        machine.write(machine.etc / "storage.conf", f"[storage.options]\nauto-userns-min-size={bad}\n")
+        with pytest.raises(ConfigurationError, match="auto-userns-min-size must be a whole number"):
+            machine.collect()
+
+
 def test_maps_from_subordinate_ids(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     users = machine.write(machine.root / "subuid", "# a\nbob:1:2\nimages:100000:1000\nimages:300000:10\n")
     groups = machine.write(machine.root / "subgid", "images:500000:1000\n")

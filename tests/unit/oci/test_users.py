@@ -22,6 +22,24 @@ def _root(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+def test_the_highest_id(root: str) -> None:
+    assert users.highest_id(root) == 10
+    with open(f"{root}/etc/passwd", "a") as stream:
+        stream.write("nobody:x:65533:65533::/:\nodd:x:65534:12::/:\n")
+    with open(f"{root}/etc/group", "a") as stream:
+        stream.write("nogroup:x:65533:\n")
+    assert users.highest_id(root) == 12
+    assert users.highest_id(f"{root}/etc") == 0
+
+
+def test_who_is_there(root: str) -> None:
+    assert users.has_account(root, "bob", 99)
+    assert users.has_account(root, "eve", 7)
+    assert not users.has_account(root, "eve", 99)
+    assert users.has_group(root, "eve", 9)
+    assert not users.has_group(root, "bob", 99)
+
+
 @pytest.mark.parametrize(
     ("user", "expected"),
     [
