@@ -88,6 +88,33 @@ def test_a_pod_is_a_slice_with_the_scopes_of_its_containers(machine: Machine) ->
     assert units(machine) == {}
 
 
+def test_limits_are_properties_of_the_slice(machine: Machine) -> None:
+    """Which processors, and memory with swap, are written to the groups: systemd has none with version 1."""
+    options = ("--memory", "64m", "--cpus", "0.5", "--cpu-shares", "300", "--cpuset-cpus", "0")
+    identifier = make(machine, "small", "--network", "none", *options)
+    unit = f"machine-libpod_pod_{identifier}.slice"
+
+    def limits() -> dict[str, str]:
+        names = ("MemoryMax", "CPUShares", "CPUQuotaPerSecUSec")
+        shown = machine.run("systemctl", "show", *(f"--property={name}" for name in names), unit).stdout
+        return dict(line.split("=", 1) for line in shown.splitlines())
+
+    expected = {"MemoryMax": str(64 << 20), "CPUShares": "300", "CPUQuotaPerSecUSec": "500ms"}
+    assert limits() == expected
+    files = [f"/sys/fs/cgroup/{name}/machine.slice/{unit}" for name in ("memory", "cpuset")]
+    values = (f"{files[0]}/memory.memsw.limit_in_bytes", f"{files[1]}/cpuset.cpus")
+    assert machine.run("cat", *values).stdout.split() == [str(128 << 20), "0"]
+    assert pod(machine, "small")["memory_limit"] == 64 << 20
+    machine.kill()
+    machine.start()
+    ours(machine, "pod", "start", "small")
+    assert limits() == expected
+    assert machine.run("cat", *values).stdout.split() == [str(128 << 20), "0"]
+    ours(machine, "pod", "rm", "--force", "--time", "0", "small")
+    assert units(machine) == {}
+    assert machine.run("ls", "-d", *files, check=False).stdout == ""
+
+
 def test_a_running_pod_is_removed_with_all_its_units(machine: Machine) -> None:
     make(machine, "apart", "--infra=false", "--share-parent")
     ours(machine, "pod", "start", "apart")

@@ -1,9 +1,9 @@
 """The control groups of pods, which a reboot took away.
 
-With cgroupfs a pod only has a name for its group: the runtime makes it with the pod's first container. With
-systemd the pod has a slice, which is started here over D-Bus, before the transaction, so that no other
-program has to wait for the database while systemd works. A host without D-Bus leaves the pods without a
-path, as Podman does: they get one when they are started.
+With cgroupfs a pod only has a name for its group, unless it has limits: the runtime makes it with the pod's
+first container. With systemd the pod has a slice, which is started here over D-Bus. Both are done before the
+transaction, so that no other program has to wait for the database meanwhile. A host without D-Bus leaves the
+pods without a path, as Podman does: they get one when they are started.
 """
 
 from __future__ import annotations
@@ -31,29 +31,30 @@ class PodCgroups:
         self._write = write
         self._without: set[str] = set()
 
-    def start_slices(self, store: State) -> None:
-        """Start the slice of every pod, where systemd manages them."""
-        if self._manager.name != "systemd":
-            return
+    def make(self, store: State) -> None:
+        """Start the slice of every pod where systemd manages them; else make groups for those with limits."""
         with store.view() as tables:
             for pod in tables.pods():
-                if not isinstance(pod, BrokenRecord) and self.path(pod) and not self._start(pod):
+                if isinstance(pod, BrokenRecord) or not self.path(pod):
+                    continue
+                if (self._manager.name == "systemd" or pod.limits) and not self._make(pod):
                     return
 
-    def _start(self, pod: PodRecord) -> bool:
-        """Start one slice; False where no slice can be started."""
+    def _make(self, pod: PodRecord) -> bool:
+        """Make one group; False where no group can be made."""
         try:
             if self._write:
-                self._manager.create_pod(pod.cgroup_parent, pod.id)
+                self._manager.create_pod(pod.cgroup_parent, pod.id, pod.limits)
         except NotSupported as error:
             self._report.warn(f"pods have no control groups until they are started: {error.message}")
             self._manager = cgroups.open_manager("disabled")
             return False
-        except (SystemdError, FileError) as error:
+        except (SystemdError, FileError, InvalidArgument) as error:
             self._without.add(pod.id)
             self._report.pods.quarantine(pod.id, pod.name, error.message)
             return True
-        self._report.did(f"start slice {self.path(pod)}")
+        what = "start slice" if self._manager.name == "systemd" else "make and limit control group"
+        self._report.did(f"{what} {self.path(pod)}")
         return True
 
     def path(self, pod: PodRecord) -> str:

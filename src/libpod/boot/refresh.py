@@ -239,7 +239,7 @@ class _Run:
         found = PodCgroups(self.config, self.report, write=self.write)
         store = self._open(read_only=True)
         try:
-            found.start_slices(store)
+            found.make(store)
         finally:
             store.close()
         return found

@@ -13,7 +13,7 @@ from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from libpod.cgroups.figures import Figures
     from libpod.cgroups.hierarchy import Hierarchy
@@ -43,8 +43,12 @@ class Manager(Protocol):
     def pod_group(self, parent: str, pod_id: str) -> str:
         """Where a pod's control group is, from the root of a hierarchy; "" if it has none."""
 
-    def create_pod(self, parent: str, pod_id: str) -> str:
-        """Make a pod's control group, where its first container does not do that, and return `pod_cgroup`."""
+    def create_pod(self, parent: str, pod_id: str, resources: Mapping[str, object] | None = None) -> str:
+        """Make a pod's control group, where its first container does not do that, and return `pod_cgroup`.
+
+        *resources* are limits for all that is in the pod, in the form of `cgroups.limits`. InvalidArgument,
+        naming the flag, for one that cannot be; then nothing is left of the group.
+        """
 
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Remove a pod's control group with all empty ones below it. None there is fine.

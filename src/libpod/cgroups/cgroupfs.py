@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from libpod.cgroups import limits
 from libpod.cgroups.hierarchy import Cgroup, check_path
 from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from libpod.cgroups.figures import Figures
     from libpod.cgroups.hierarchy import Hierarchy
@@ -46,10 +47,21 @@ class CgroupfsManager:
         """The same."""
         return self.pod_cgroup(parent, pod_id)
 
-    def create_pod(self, parent: str, pod_id: str) -> str:
-        """Only names it, as Podman does: the runtime makes it with the first container."""
+    def create_pod(self, parent: str, pod_id: str, resources: Mapping[str, object] | None = None) -> str:
+        """Only names it, unless it has limits: the runtime makes it with the first container."""
         self.check_parent(parent or self.default_parent)
-        return self.pod_cgroup(parent, pod_id)
+        path = self.pod_cgroup(parent, pod_id)
+        if resources and path:
+            group = Cgroup(path)
+            was_there = group.exists()
+            try:
+                group.create()
+                limits.apply(group, resources)
+            except BaseException:
+                if not was_there:
+                    group.remove()
+                raise
+        return path
 
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Remove it, with the groups of its conmons and containers, in every hierarchy."""

@@ -6,7 +6,7 @@ from libpod.errors import NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from libpod.cgroups.figures import Figures
     from libpod.cgroups.hierarchy import Hierarchy
@@ -29,8 +29,13 @@ class DisabledManager:
         """No path."""
         return ""
 
-    def create_pod(self, parent: str, pod_id: str) -> str:  # noqa: ARG002
-        """Make nothing."""
+    def create_pod(self, parent: str, pod_id: str, resources: Mapping[str, object] | None = None) -> str:  # noqa: ARG002
+        """Make nothing. NotSupported for limits."""
+        if resources:
+            raise NotSupported(
+                "without control groups nothing is limited",
+                hint='use cgroup_manager = "cgroupfs" or "systemd"',
+            )
         return ""
 
     def remove_pod(self, parent: str, pod_id: str) -> None:

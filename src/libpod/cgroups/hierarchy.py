@@ -17,7 +17,7 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 MODE = 0o755
 # How long a group may stay busy after its last process has ended, in seconds.
@@ -72,17 +72,23 @@ class Cgroup:
         check_path(path)
         self.path = "/" + path.strip("/")
 
-    def directories(self) -> list[str]:
-        """Where it is, or would be."""
-        return [hierarchy.mount_point + self.path for hierarchy in hierarchies()]
+    def directories(self, controllers: Collection[str] = ()) -> list[str]:
+        """Where it is, or would be; with *controllers* only in the hierarchies of these."""
+        return [
+            hierarchy.mount_point + self.path
+            for hierarchy in hierarchies()
+            if not controllers or hierarchy.controllers.intersection(controllers)
+        ]
 
     def exists(self) -> bool:
         """Whether any hierarchy has it."""
         return any(os.path.isdir(directory) for directory in self.directories())
 
-    def create(self) -> None:
-        """Make it, and the groups above it, where they are missing."""
+    def create(self, controllers: Collection[str] = ()) -> None:
+        """Make it, and the groups above it, where they are missing; with *controllers* only in theirs."""
         for hierarchy in hierarchies():
+            if controllers and not hierarchy.controllers.intersection(controllers):
+                continue
             path = hierarchy.mount_point
             for part in self.path.strip("/").split("/"):
                 path = f"{path}/{part}"
@@ -93,7 +99,7 @@ class Cgroup:
     def add(self, pid: int) -> None:
         """Move process *pid*, with all its threads, into it."""
         for directory in self.directories():
-            _write(f"{directory}/cgroup.procs", str(pid))
+            write(f"{directory}/cgroup.procs", str(pid))
 
     def processes(self) -> set[int]:
         """The processes in it and in the groups below it."""
@@ -101,14 +107,14 @@ class Cgroup:
             pid for directory in self.directories() for group in _tree(directory) for pid in _members(group)
         }
 
-    def remove(self, *, busy_seconds: float = BUSY_SECONDS) -> bool:
-        """Remove it with all below it; False if there was none.
+    def remove(self, *, busy_seconds: float = BUSY_SECONDS, controllers: Collection[str] = ()) -> bool:
+        """Remove it with all below it; False if there was none. With *controllers* only in their hierarchies.
 
         FileError (EBUSY), naming the processes, if it is not empty after *busy_seconds*.
         """
         end = time.monotonic() + busy_seconds
         removed = False
-        for directory in self.directories():
+        for directory in self.directories(controllers):
             for group in _tree(directory):
                 removed |= _remove(group, end)
         return removed
@@ -156,11 +162,11 @@ def _inherit(directory: str) -> None:
     for name in _INHERITED:
         path = f"{directory}/{name}"
         if not files.read_bytes(path).strip():
-            _write(path, files.read_bytes(f"{os.path.dirname(directory)}/{name}").decode().strip())
+            write(path, files.read_bytes(f"{os.path.dirname(directory)}/{name}").decode().strip())
 
 
-def _write(path: str, text: str) -> None:
-    """Write to a control file. The kernel acts on the write, so there is no temporary file."""
+def write(path: str, text: str) -> None:
+    """Write to a control file. The kernel acts on the write, so there is no temporary file. FileError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:

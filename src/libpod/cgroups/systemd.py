@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import time
 
+from libpod.cgroups import hierarchy, limits
+from libpod.cgroups.hierarchy import Cgroup
 from libpod.errors import InvalidArgument, NotSupported, SystemdError
 
 TYPE_CHECKING = False
@@ -28,6 +30,8 @@ _SYSTEMD = b"org.freedesktop.systemd1"
 _ROOT = b"/org/freedesktop/systemd1"
 _UNITS = _ROOT + b"/unit"
 _MANAGER = _SYSTEMD + b".Manager"
+# What is written without systemd, with cgroup version 1.
+_DIRECTLY = frozenset(("cpuset", "memory"))
 _SHORTEST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
 _ACCOUNTING = {
@@ -35,6 +39,19 @@ _ACCOUNTING = {
     b"MemoryAccounting": True,
     b"TasksAccounting": True,
     b"IOAccounting": True,
+}
+
+
+# org.freedesktop.systemd1(5)
+_SIGNATURES = {
+    b"PIDs": b"au",
+    b"AllowedCPUs": b"ay",
+    b"AllowedMemoryNodes": b"ay",
+    b"CPUQuotaPerSecUSec": b"t",
+    b"CPUShares": b"t",
+    b"CPUWeight": b"t",
+    b"MemoryMax": b"t",
+    b"MemorySwapMax": b"t",
 }
 
 
@@ -80,19 +97,44 @@ class SystemdManager:
         base = parent.rpartition("/")[2].removesuffix(SLICE)
         return f"{base}-libpod_pod_{pod_id}{SLICE}"
 
-    def create_pod(self, parent: str, pod_id: str) -> str:
-        """Make the slice, and wait until it is there."""
+    def create_pod(self, parent: str, pod_id: str, resources: Mapping[str, object] | None = None) -> str:
+        """Make the slice with its limits, and wait until it is there."""
         parent = parent or self.default_parent
         unit = self._pod_unit(parent, pod_id)
+        properties = {b"Wants": [parent.rpartition("/")[2].encode()], b"DefaultDependencies": False}
+        version = hierarchy.version() if resources else 0
+        limiting = limits.properties(resources, version) if resources else {}
         with self._systemd() as systemd:
-            properties = {b"Wants": [parent.rpartition("/")[2].encode()], b"DefaultDependencies": False}
-            systemd.start(unit, f"libpod pod {pod_id}", {**properties, **_ACCOUNTING})
+            made = systemd.start(unit, f"libpod pod {pod_id}", {**properties, **_ACCOUNTING, **limiting})
+            if limiting and not made:
+                # Podman's refresh makes slices without some of them.
+                systemd.change(unit, limiting)
+            if resources and version == 1:
+                try:
+                    self._limit_directly(parent, pod_id, resources)
+                except BaseException:
+                    if made:
+                        systemd.stop(unit)
+                        self._remove_directly(parent, pod_id)
+                    raise
         return self.pod_cgroup(parent, pod_id)
+
+    def _limit_directly(self, parent: str, pod_id: str, resources: Mapping[str, object]) -> None:
+        """Set what systemd has no property for with cgroup version 1."""
+        group = Cgroup(self.pod_group(parent, pod_id))
+        group.create(_DIRECTLY)
+        limits.apply(group, resources, directly=limits.NOT_OF_SYSTEMD)
+
+    def _remove_directly(self, parent: str, pod_id: str) -> None:
+        """Remove the group where systemd may not know of it."""
+        if any(_DIRECTLY & mounted.controllers for mounted in hierarchy.hierarchies()):
+            Cgroup(self.pod_group(parent, pod_id)).remove(controllers=_DIRECTLY)
 
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Stop the slice, which ends everything in it."""
         with self._systemd() as systemd:
             systemd.stop(self._pod_unit(parent or self.default_parent, pod_id))
+        self._remove_directly(parent, pod_id)
 
     def container_path(self, parent: str, container_id: str) -> str:
         """`<parent>.slice:libpod:<id>`, of which runc makes a scope."""
@@ -174,10 +216,8 @@ class Systemd:
         SystemdError if that is refused, fails or takes too long.
         """
         from pystemd.systemd1 import Manager
-        from pystemd.systemd1.unit_signatures import KNOWN_UNIT_SIGNATURES
 
-        # pystemd knows the properties of services only, and this one is of scopes.
-        KNOWN_UNIT_SIGNATURES.setdefault(b"PIDs", b"au")
+        _know_signatures()
         self.reset_failed(unit)
         if self._unit_state(unit) == "active":
             # Made by Podman, or by a refresh that did not come to its end.
@@ -190,6 +230,14 @@ class Systemd:
         if state != "active":
             raise SystemdError(f"systemd did not start {unit}: it is {state}", unit=unit)
         return True
+
+    def change(self, unit: str, properties: Mapping[bytes, object]) -> None:
+        """Give the active unit *unit* other properties, until it is stopped. SystemdError."""
+        from pystemd.systemd1 import Manager
+
+        _know_signatures()
+        with _refusals(unit, "change"):
+            Manager(bus=self._bus).SetUnitProperties(_MANAGER, unit.encode(), True, properties)  # noqa: FBT003
 
     def attach(self, unit: str, pid: int) -> None:
         """Move process *pid* into *unit*, a scope that is active and delegated."""
@@ -246,6 +294,14 @@ class Systemd:
             except DBusUnknownObjectError:
                 return None
         return value.decode()
+
+
+def _know_signatures() -> None:
+    """Tell pystemd, which knows the properties of services only, and not all of those, about ours."""
+    from pystemd.systemd1.unit_signatures import KNOWN_UNIT_SIGNATURES
+
+    for name, signature in _SIGNATURES.items():
+        KNOWN_UNIT_SIGNATURES.setdefault(name, signature)
 
 
 class _NoSuchUnitError(SystemdError):

@@ -26,6 +26,7 @@ _REPEATED = (
     ("-e", "--env", "NAME[=VALUE]", "set an environment variable, or take it over from ours"),
     ("", "--env-file", "FILE", "read environment variables from a file"),
     ("-l", "--label", "NAME[=VALUE]", "set a label"),
+    ("", "--label-file", "FILE", "read labels from a file"),
     ("", "--annotation", "NAME=VALUE", "set an annotation of the OCI specification"),
     ("", "--add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
     ("", "--dns", "ADDRESS", "use this name server"),
@@ -87,6 +88,7 @@ _SWITCHES = (
     ("", "--rm", "remove the container when it has ended"),
     ("", "--privileged", "give it all rights on the host"),
     ("", "--read-only", "make its root read-only"),
+    ("", "--no-hosts", "leave /etc/hosts as the image has it"),
     ("", "--rootfs", "the argument is a root directory, not an image"),
 )
 _LOG_SIZE_UNIT_HINT = "such as 10m"
@@ -118,6 +120,9 @@ def configure_some(parser: Parser, names: Collection[str]) -> None:
         if name in names:
             # -h is help there.
             _add(parser, "" if short == "-h" else short, name, metavar=metavar, help=text)
+    for short, name, text in _SWITCHES:
+        if name in names:
+            _add(parser, short, name, help=text, action="store_true")
 
 
 def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
@@ -144,7 +149,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         spec=_spec_options(options, config, network_mode),
         network=network,
         name=options.name or "",
-        labels=pairs("--label", options.label),
+        labels=labels(options),
         stop_signal=units.signal_number(options.stop_signal) if options.stop_signal else None,
         stop_timeout=DEFAULT_STOP_TIMEOUT if timeout is None else timeout,
         shm_size=shm_size,
@@ -154,7 +159,8 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         log_size=_decimal_size(log["max-size"]) if log.get("max-size") else 0,
         log_tag=log.get("tag", ""),
         conmon_pid_file=os.path.abspath(options.conmon_pidfile) if options.conmon_pidfile else "",
-        hosts=[_host(text) for text in options.add_host],
+        hosts=_hosts(options),
+        no_hosts=options.no_hosts,
         dns_servers=[_address(text) for text in options.dns],
         dns_search=options.dns_search,
         dns_options=options.dns_option,
@@ -363,6 +369,18 @@ def _words(texts: Sequence[str]) -> list[str]:
     return [word for text in texts for word in text.split(",") if word]
 
 
+def labels(options: Namespace) -> dict[str, str]:
+    """Those of `--label-file`, one a line, and of `--label`, which go before them."""
+    from libpod.host import files
+
+    found: dict[str, str] = {}
+    for path in options.label_file:
+        lines = [line.strip() for line in files.read_text(path).splitlines()]
+        texts = [line for line in lines if line and not line.startswith("#")]
+        found.update(pairs(f"--label-file {path}:", texts))
+    return {**found, **pairs("--label", options.label)}
+
+
 def pairs(flag: str, texts: Sequence[str], *, need_value: bool = False) -> dict[str, str]:
     """The `NAME=VALUE` texts given with *flag*, later ones winning; InvalidArgument for any other."""
     found: dict[str, str] = {}
@@ -391,6 +409,12 @@ def _decimal_size(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or unit not in factors:
         raise InvalidArgument(f"--log-opt max-size={text} is not a size", hint=_LOG_SIZE_UNIT_HINT)
     return int(digits) * factors[unit]
+
+
+def _hosts(options: Namespace) -> list[str]:
+    if options.no_hosts and options.add_host:
+        raise InvalidArgument("--no-hosts and --add-host exclude each other", hint="leave one out")
+    return [_host(text) for text in options.add_host]
 
 
 def _host(text: str) -> str:

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 # The flags of `create` that are the infra container's here.
 INFRA_FLAGS: Final = (
-    "--add-host", "--dns", "--dns-search", "--dns-option", "--hostname", "--shm-size", "--sysctl",
-    "--cgroup-parent", "--pid", "--uts",
+    "--add-host", "--dns", "--dns-search", "--dns-option", "--no-hosts", "--hostname", "--shm-size",
+    "--sysctl", "--cgroup-parent", "--pid", "--uts",
+    "--userns", "--uidmap", "--gidmap", "--subuidname", "--subgidname",
+    "--volume", "--volumes-from", "--device", "--security-opt", "--label-file",
+    "--memory", "--memory-swap", "--cpus", "--cpu-shares", "--cpuset-cpus", "--cpuset-mems",
+)  # fmt: skip
+_ONLY_WITH_INFRA: Final = (
+    "network", "publish", "ip", "ip6", "mac_address", "network_alias", "add_host", "no_hosts", "dns",
+    "dns_search", "dns_option", "infra_name", "infra_image", "infra_command", "shm_size", "sysctl", "pid",
+    "uts", "userns", "uidmap", "gidmap", "subuidname", "subgidname", "volume", "volumes_from", "device",
+    "security_opt",
 )  # fmt: skip
 
 
@@ -48,7 +57,9 @@ def configure(parser: Parser) -> None:
 
 
 _INFRA = "whether a container that does nothing keeps the shared namespaces (true)"
-_SHARE = "the namespaces to share: ipc, net, uts, pid, cgroup or none; + before a name adds it (ipc,net,uts)"
+_SHARE = (
+    "the namespaces to share: ipc, net, uts, pid, user, cgroup or none; + before a name adds it (ipc,net,uts)"
+)
 _PARENT = "whether the containers are in a control group of the pod (with an infra container)"
 _POLICY = "what happens when the last container has ended: continue or stop (continue)"
 
@@ -99,7 +110,7 @@ def pod_options(options: Namespace, config: RuntimeConfig) -> PodOptions:
     return PodOptions(
         name=options.name or options.pod_name or "",
         hostname=options.hostname or "",
-        labels=creation.pairs("--label", options.label),
+        labels=creation.labels(options),
         cgroup_parent=options.cgroup_parent or "",
         share_parent=options.share_parent,
         share=(defaults.share if infra else ()) if share is None else share,
@@ -109,6 +120,7 @@ def pod_options(options: Namespace, config: RuntimeConfig) -> PodOptions:
         infra_command=options.infra_command.split() if options.infra_command else (),
         exit_policy=options.exit_policy or defaults.exit_policy,
         create_command=template.create_command,
+        resources=template.spec.resources,
         template=template,
     )
 
@@ -131,8 +143,7 @@ def _check_infra(options: Namespace, *, infra: bool) -> None:
     """Refuse what only an infra container could have."""
     if infra:
         return
-    flags = ("network", "publish", "ip", "ip6", "mac_address", "network_alias", "add_host", "dns")
-    for flag in (*flags, "infra_name", "infra_image", "infra_command"):
+    for flag in _ONLY_WITH_INFRA:
         if getattr(options, flag):
             name = "--" + flag.replace("_", "-")
             raise InvalidArgument(f"{name} is for the infra container, and the pod is to have none")
@@ -146,7 +157,7 @@ def _template(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     creation.configure(parser)
     values = vars(parser.parse_args(["infra"]))
     values.update({name: value for name, value in vars(options).items() if name in values})
-    values.update(label=[], name=None, pod=None, pod_id_file=None, hostname=None)
+    values.update(label=[], label_file=[], name=None, pod=None, pod_id_file=None, hostname=None)
     values.update(conmon_pidfile=options.infra_conmon_pidfile)
     template = creation.create_options(argparse.Namespace(**values), config)
     return template._replace(image="")

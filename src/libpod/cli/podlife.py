@@ -66,7 +66,7 @@ def configure_kill(parser: Parser) -> None:
     """Add the arguments of `pod kill`."""
     add_pods(parser, with_all=True)
     parser.add_argument("-s", "--signal", metavar="SIGNAL", default="KILL", help="a name or a number (KILL)")
-    parser.runs(_verb(_kill, "Running", "Degraded", "Paused"))
+    parser.runs(_verb(_kill))
 
 
 def _kill(pod: Pod, options: Namespace) -> None:
@@ -78,13 +78,18 @@ def _kill(pod: Pod, options: Namespace) -> None:
 def configure_pause(parser: Parser) -> None:
     """Add the arguments of `pod pause`."""
     add_pods(parser, with_all=True)
-    parser.runs(_verb(lambda pod, _options: pod.pause(), "Running", "Degraded"))
+    parser.runs(_verb(_pause))
+
+
+def _pause(pod: Pod, options: Namespace) -> None:
+    del options
+    pod.pause()
 
 
 def configure_unpause(parser: Parser) -> None:
     """Add the arguments of `pod unpause`."""
     add_pods(parser, with_all=True)
-    parser.runs(_verb(lambda pod, _options: pod.unpause(), "Paused", "Degraded"))
+    parser.runs(_verb(lambda pod, _options: pod.unpause()))
 
 
 def configure_restart(parser: Parser) -> None:
@@ -118,23 +123,22 @@ def configure_exists(parser: Parser) -> None:
 # ---------------------------------------------------------------- running them
 
 
-def _verb(act: Callable[[Pod, Namespace], None], *states: str) -> Callable[[Namespace], int]:
-    """A verb that does the same with each pod; `--all` means those in one of *states*."""
+def _verb(act: Callable[[Pod, Namespace], bool | None]) -> Callable[[Namespace], int]:
+    """A verb that does the same with each pod; one with which there was nothing to do (False) is not told."""
 
     def run(options: Namespace) -> int:
         from libpod.cli import runtimes
 
         with runtimes.open_runtime(options) as runtime:
-            names = named(runtime, options, states)
+            names = named(runtime, options)
             return _for_each(names, lambda name: _act_on(runtime, name, lambda pod: act(pod, options)))
 
     return run
 
 
-def _act_on(runtime: Runtime, name: str, act: Callable[[Pod], None]) -> str:
+def _act_on(runtime: Runtime, name: str, act: Callable[[Pod], bool | None]) -> str:
     pod = runtime.pod(name)
-    act(pod)
-    return pod.id
+    return "" if act(pod) is False else pod.id
 
 
 def _rm(options: Namespace) -> int:
@@ -193,7 +197,7 @@ def _for_each(
     *,
     status_of: Callable[[LibpodError], int] = lambda _error: codes.FAILED,
 ) -> int:
-    """Do something with each pod and print its ID.
+    """Do something with each pod and print what comes back: its ID, or "" for nothing.
 
     An error of one does not keep the others from their turn; the exit status is that of the worst, by
     *status_of*.
@@ -203,19 +207,21 @@ def _for_each(
     status = codes.DONE
     for name in names:
         try:
-            output.data(act(name))
+            done = act(name)
+            if done:
+                output.data(done)
         except LibpodError as error:
             output.error(error)
             status = max(status, status_of(error))
     return status
 
 
-def named(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> list[str]:
-    """The pods that were named; with `--all` every one, or every one in one of *states*."""
+def named(runtime: Runtime, options: Namespace) -> list[str]:
+    """The pods that were named; with `--all` every one."""
     if getattr(options, "all", False):
         if options.pods or options.latest:
             raise InvalidArgument("give either pods, --latest or --all")
-        return [pod.id for pod in runtime.pods() if not states or pod.status() in states]
+        return [pod.id for pod in runtime.pods()]
     names = chosen(options, lambda: {pod.id: pod.record.created for pod in runtime.pods()})
     if getattr(options, "ignore", False):
         names = [name for name in names if _is_there(runtime, name)]

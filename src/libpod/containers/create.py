@@ -84,6 +84,8 @@ class CreateOptions(NamedTuple):
     up after the container."""
     hosts: Sequence[str] = ()
     """`NAME:ADDRESS`."""
+    no_hosts: bool = False
+    """Whether /etc/hosts is that of the image."""
     network: NetworkOptions = NetworkOptions()
     dns_servers: Sequence[str] = ()
     dns_search: Sequence[str] = ()
@@ -334,6 +336,9 @@ def _config(
     config["healthcheck_on_failure_action"] = 0
     config["umask"] = options.spec.umask
     config["mountAllDevices"] = options.spec.privileged
+    config["device_host_src"] = [
+        {"path": text, "type": "", "major": 0, "minor": 0} for text in options.spec.devices
+    ]
     config["createdTime"] = now()
     config.update(_joined(engine, options))
     if options.pod:
@@ -419,7 +424,7 @@ def _process(options: CreateOptions, image_config: Mapping[str, object]) -> dict
 def _network(options: CreateOptions) -> dict[str, object]:
     return {
         "UseImageResolvConf": False,
-        "UseImageHosts": False,
+        "UseImageHosts": options.no_hosts,
         "postConfigureNetNS": False,
         "dnsServer": list(options.dns_servers),
         "dnsSearch": list(options.dns_search),

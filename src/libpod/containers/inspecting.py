@@ -170,8 +170,22 @@ class Inspection:
             "Containers": [_member(member) for member in members],
         }
         if infra is not None and infra.error is None:
-            found["InfraConfig"] = _infra_config(infra)
+            found["InfraConfig"] = {**_infra_config(infra), **_processors(config)}
+            found.update(self._given_to_infra(infra))
+        found.update(_pod_limits(config))
         return {key: value for key, value in found.items() if key not in _OMITTED_EMPTY or value}
+
+    def _given_to_infra(self, infra: Item) -> Object:
+        """What all containers of a pod have from its infra container; what is empty is left out."""
+        oci = infra.config.child("spec")
+        host = host_config(infra.config, oci)
+        found: Object = {
+            "mounts": mounts.inspected(infra.config, oci, self._volumes),
+            "devices": host["Devices"],
+            "volumes_from": host["VolumesFrom"],
+            "security_opt": host["SecurityOpt"],
+        }
+        return {key: value for key, value in found.items() if value}
 
     def volume(self, item: Item) -> Object:
         """One volume."""
@@ -386,6 +400,30 @@ def _infra_config(infra: Item) -> Object:
         "userns": host["UsernsMode"] or "host",
         "uts_ns": host["UTSMode"],
     }
+
+
+def _pod_limits(config: Fields) -> Object:
+    """What all of a pod may use. Podman 4.3 leaves out memory where nothing is said of processors."""
+    resources = config.child("ResourceLimits")
+    memory, cpu = resources.child("memory"), resources.child("cpu")
+    found: Object = {
+        **_processors(config),
+        "cpu_shares": cpu.number("shares"),
+        "cpuset_mems": cpu.text("mems"),
+        "memory_limit": memory.number("limit"),
+        "memory_swap": memory.number("swap"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _processors(config: Fields) -> Object:
+    cpu = config.child("ResourceLimits").child("cpu")
+    found: Object = {
+        "cpu_period": cpu.number("period"),
+        "cpu_quota": cpu.number("quota"),
+        "cpuset_cpus": cpu.text("cpus"),
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _environment(process: Fields, config: Fields) -> list[str] | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from libpod.containers.create import DEFAULT_SHM_SIZE
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import InvalidArgument, InvalidState
 from libpod.host import jsonutil
-from libpod.oci.options import POD, Namespaces
+from libpod.oci.options import HOST, POD, Namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from libpod.containers.create import CreateOptions
     from libpod.containers.engine import Engine
-    from libpod.state.records import PodRecord
+    from libpod.state.records import ContainerRecord, PodRecord
 
 # Which field of Namespaces, and by which key of the pod's configuration it is shared.
 _FIELDS = {
@@ -37,6 +38,7 @@ def join(engine: Engine, options: CreateOptions) -> CreateOptions:
             f"pod {pod.name} has lost its infra container: nothing can be added to it",
             hint=f"remove it: libpod pod rm --force {pod.name}",
         )
+    _check_mapping(options, pod)
     namespaces = _namespaces(pod, options.spec.namespaces)
     joined = {name for name in _FIELDS if getattr(namespaces, name) == f"container:{pod.infra_id}"}
     _check(options, pod, joined)
@@ -50,6 +52,13 @@ def join(engine: Engine, options: CreateOptions) -> CreateOptions:
         hostname=options.spec.hostname or _hostname(pod, shared="uts" in joined),
         annotations=annotations,
     )
+    if pod.infra_id:
+        from libpod.containers import inheriting
+
+        infra = engine.state.container(pod.infra_id)
+        specification = inheriting.from_infra(specification, infra, user="user" in joined)
+        if options.shm_size == DEFAULT_SHM_SIZE:
+            options = options._replace(shm_size=inheriting.shm_size(infra) or DEFAULT_SHM_SIZE)
     network = NetworkOptions(exposed=options.network.exposed) if "network" in joined else options.network
     parent = options.cgroup_parent
     if not parent and pod.uses_cgroup:
@@ -65,11 +74,20 @@ def cgroup(engine: Engine, pod: PodRecord) -> str:
     """
     if not pod.uses_cgroup:
         return ""
-    path = engine.cgroups.create_pod(pod.cgroup_parent, pod.id)
+    path = engine.cgroups.create_pod(pod.cgroup_parent, pod.id, pod.limits)
     if path != pod.cgroup_path:
         pod.cgroup_path = path
         engine.state.save_pod(pod)
     return path
+
+
+def limit(engine: Engine, record: ContainerRecord) -> None:
+    """Make the control group of a container's pod where the pod has limits: a reboot takes both away."""
+    if not record.pod:
+        return
+    pod = engine.state.pod(record.pod)
+    if pod.uses_cgroup and pod.limits:
+        engine.cgroups.create_pod(pod.cgroup_parent, pod.id, pod.limits)
 
 
 def _namespaces(pod: PodRecord, asked: Namespaces) -> Namespaces:
@@ -82,6 +100,19 @@ def _namespaces(pod: PodRecord, asked: Namespaces) -> Namespaces:
             mode = f"container:{pod.infra_id}" if shared else getattr(Namespaces(), name)
         found[name] = mode
     return Namespaces(**found)
+
+
+def _check_mapping(options: CreateOptions, pod: PodRecord) -> None:
+    """Refuse a user namespace of its own where the others are those of the pod, which it could not use."""
+    mode = options.spec.namespaces.user
+    shared = pod.infra_id and any(pod.shares(key) for key in _FIELDS.values())
+    own = mode not in (HOST, POD) or bool(options.spec.uid_map)
+    if shared and (own or (mode == HOST and pod.shares("sharesUser"))):
+        raise InvalidArgument(
+            f"--userns, --uidmap and the like cannot be used: pod {pod.name} has a user namespace for all of "
+            "its containers",
+            hint="give them to `pod create`",
+        )
 
 
 def _hostname(pod: PodRecord, *, shared: bool) -> str:

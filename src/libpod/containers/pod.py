@@ -122,8 +122,8 @@ class Pod:
                 with failures.of(container):
                     container.finish_stop(patience)
 
-    def kill(self, number: int = signal.SIGTERM) -> None:
-        """Send a signal to the first process of each running container. InvalidState if none runs."""
+    def kill(self, number: int = signal.SIGTERM) -> bool:
+        """Send a signal to the first process of each running container; False if none runs."""
 
         def send(container: Container) -> None:
             try:
@@ -133,26 +133,26 @@ class Pod:
                 if container.state() not in OVER:
                     raise
 
-        self._for_each(send, "sent a signal", "running", "paused", "stopping")
-        self._event("kill")
+        return self._for_each(send, "kill", "sent a signal", "running", "paused", "stopping")
 
-    def pause(self) -> None:
-        """Freeze all its running containers. InvalidState if none runs."""
-        self._for_each(Container.pause, "paused", "running")
-        self._event("pause")
+    def pause(self) -> bool:
+        """Freeze all its running containers; False if none runs."""
+        return self._for_each(Container.pause, "pause", "paused", "running")
 
-    def unpause(self) -> None:
-        """Let its paused containers go on. InvalidState if none is paused."""
-        self._for_each(Container.unpause, "unpaused", "paused")
-        self._event("unpause")
+    def unpause(self) -> bool:
+        """Let its paused containers go on; False if none is paused."""
+        return self._for_each(Container.unpause, "unpause", "unpaused", "paused")
 
     def restart(self, timeout: float | None = None) -> None:
         """Stop what runs, then start all."""
         self.stop(timeout)
         self.start()
 
-    def _for_each(self, act: Callable[[Container], None], done: str, *states: str) -> None:
-        """Do something with each container in one of *states*, those that others need last."""
+    def _for_each(self, act: Callable[[Container], None], event: str, done: str, *states: str) -> bool:
+        """Do something with each container in one of *states*, those that others need last.
+
+        False if none is in one of them, which is no error, as with Podman.
+        """
         with self._engine.locked_pod(self.record):
             failures = _Failures(self, done)
             containers = {container.id: container for container in self._members(failures)}
@@ -161,9 +161,9 @@ class Pod:
             for identifier in wanted:
                 with failures.of(containers[identifier]):
                     act(containers[identifier])
-        if not wanted and not failures.errors:
-            raise InvalidState(f"pod {self.name} has no container that is {' or '.join(states[:2])}")
+        self._event(event)
         failures.raise_any()
+        return bool(wanted)
 
     # ------------------------------------------------------------ the end
 

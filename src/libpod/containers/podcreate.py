@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-from libpod.containers import create, names
+from libpod.containers import create, names, userlimits
 from libpod.containers.create import CreateOptions
 from libpod.errors import InvalidArgument
+from libpod.oci import spec
+from libpod.oci.options import HOST, PRIVATE, Resources
 from libpod.state.records import PodRecord
 from libpod.storage.objects import now
 from libpod.values import NamedTuple
@@ -23,6 +25,7 @@ SHARE_KEYS = {
     "pid": "sharesPid",
     "ipc": "sharesIpc",
     "net": "sharesNet",
+    "user": "sharesUser",
     "uts": "sharesUts",
     "cgroup": "sharesCgroupNS",
 }
@@ -62,8 +65,11 @@ class PodOptions(NamedTuple):
     exit_policy: str = "continue"
     """`stop` ends the infra container when the last other container has ended."""
     create_command: Sequence[str] = ()
+    resources: Resources = Resources()
+    """Limits for all that is in the pod, which needs a control group for them."""
     template: CreateOptions = CreateOptions()
-    """The network, names and limits of the infra container; its name, image and pod are set here."""
+    """The network, names, user namespace and volumes of the infra container; its name, image and pod are set
+    here. Containers of the pod get its volumes, devices and security options, too."""
 
     @property
     def has_cgroup(self) -> bool:
@@ -77,7 +83,10 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
     Raises PodExists and ContainerExists for a name in use, InvalidArgument for what cannot be, and what
     making the infra container raises. Whatever fails, nothing of the pod is left.
     """
+    options = _completed(options)
     _check(options)
+    limits = spec.limits(options.resources)
+    userlimits.require(engine, options.resources)
     parent = options.cgroup_parent or engine.cgroups.default_parent
     engine.cgroups.check_parent(parent)
     name = create.free_name(engine, options.name, "pod")
@@ -87,9 +96,11 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
         undo.callback(engine.locks.free, lock.number)
         state: dict[str, object] = {"cgroupPath": "", "InfraContainerID": ""}
         if options.has_cgroup:
-            state["cgroupPath"] = engine.cgroups.create_pod(parent, pod_id)
+            state["cgroupPath"] = engine.cgroups.create_pod(parent, pod_id, limits)
             undo.callback(engine.cgroups.remove_pod, parent, pod_id)
-        record = PodRecord(pod_id, _config(options, pod_id, name, parent, lock.number), state)
+        config = _config(options, pod_id, name, parent, lock.number)
+        config["ResourceLimits"] = limits
+        record = PodRecord(pod_id, config, state)
         engine.state.add_pod(record)
         undo.callback(engine.state.remove_pod, record)
         if options.infra:
@@ -102,10 +113,23 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
     return record
 
 
+def _completed(options: PodOptions) -> PodOptions:
+    """A user namespace of its own is shared, as all that belongs to it is of no use outside of it."""
+    if options.template.spec.namespaces.user == HOST or "user" in options.share:
+        return options
+    return options._replace(share=(*options.share, "user"))
+
+
 def _check(options: PodOptions) -> None:
     if options.exit_policy not in EXIT_POLICIES:
         raise InvalidArgument(
             f"exit policy {options.exit_policy!r} is unknown", hint=f"{' or '.join(EXIT_POLICIES)}"
+        )
+    mode = options.template.spec.namespaces.user
+    if mode.startswith("container:"):
+        raise InvalidArgument(
+            f"--userns {mode}: containers of a pod join the namespaces of containers of that pod only",
+            hint="--userns auto or --uidmap give the pod one of its own",
         )
     unknown = [name for name in options.share if name not in SHARE_KEYS]
     if unknown:
@@ -115,6 +139,11 @@ def _check(options: PodOptions) -> None:
     if options.share and not options.infra:
         raise InvalidArgument(
             f"namespaces cannot be shared without an infra container: {', '.join(options.share)}"
+        )
+    if options.resources != Resources() and not options.has_cgroup:
+        raise InvalidArgument(
+            "a pod without a control group cannot be limited",
+            hint="leave out --share-parent=false" if options.infra else "add --share-parent",
         )
     if "cgroup" in options.share and options.has_cgroup:
         raise InvalidArgument(
@@ -134,12 +163,11 @@ def _config(options: PodOptions, pod_id: str, name: str, parent: str, lock_numbe
     config |= {"labels": dict(options.labels), "cgroupParent": parent}
     config |= {key: True for key, is_set in flags.items() if is_set}
     config |= {"created": now(), "CreateCommand": list(options.create_command)}
-    return config | {"ExitPolicy": options.exit_policy, "lockID": lock_number, "ResourceLimits": {}}
+    return config | {"ExitPolicy": options.exit_policy, "lockID": lock_number}
 
 
 def _create_infra(engine: Engine, options: PodOptions, pod: PodRecord) -> ContainerRecord:
     from libpod.containers import pause
-    from libpod.oci.options import PRIVATE
 
     program = None if options.infra_image else pause.find()
     template = options.template
@@ -151,7 +179,7 @@ def _create_infra(engine: Engine, options: PodOptions, pod: PodRecord) -> Contai
         entrypoint=command,
         hostname=options.hostname or pod.name,
         namespaces=namespaces,
-        resources=template.spec.resources._replace(pids_limit=-1),
+        resources=Resources(pids_limit=-1),
     )
     if program is not None and program.mounts:
         volumes = specification.volumes

@@ -15,6 +15,7 @@ from libpod.containers import (
     connecting,
     defaultmounts,
     idmaps,
+    membership,
     notify,
     secrets,
     starthooks,
@@ -124,6 +125,8 @@ def _initialize(
     cleanup.remove_leftovers(engine, record)
     _forget_sessions(engine, record)
     failpoints.reach("container.create")
+    if record.pod:
+        membership.limit(engine, record)
     if connecting.uses_slirp(record):
         from libpod.network.slirp import Tether
 
@@ -264,7 +267,8 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
             {path: theirs[path] for path in (etcfiles.HOSTS, etcfiles.RESOLV_CONF) if path in theirs}
         )
     else:
-        binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
+        if record.config.get("UseImageHosts") is not True:
+            binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
         if not _is_isolated(record) or any(_resolution(record)):
             text = _resolv_conf(record)
             binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
@@ -292,7 +296,8 @@ def _resolv_conf(record: ContainerRecord) -> str:
 def _join_late(engine: Engine, record: ContainerRecord, binds: Mapping[str, str]) -> None:
     """Join the networks of a container that is created, and tell it the names that it has there."""
     connecting.connect_late(engine, record)
-    etcfiles.rewrite(binds[etcfiles.HOSTS], _hosts(record))
+    if etcfiles.HOSTS in binds:
+        etcfiles.rewrite(binds[etcfiles.HOSTS], _hosts(record))
     etcfiles.rewrite(binds[etcfiles.RESOLV_CONF], _resolv_conf(record))
 
 
@@ -385,7 +390,8 @@ def _joined_namespaces(engine: Engine, record: ContainerRecord) -> dict[str, str
     result: dict[str, str] = {"network": record.netns} if record.netns else {}
     for kind, key in NAMESPACE_KEYS.items():
         other_id = jsonutil.get_str(record.config, key, "", source=record.describe())
-        if not other_id:
+        if not other_id or (kind == "user" and not idmaps.of_container(record)):
+            # Without a mapping it is that of the host, which there is no need to join.
             continue
         other = engine.state.container(other_id)
         if not other.pid:

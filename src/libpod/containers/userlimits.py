@@ -47,6 +47,14 @@ def of_user(engine: Engine, options: SpecOptions, cgroup_parent: str) -> SpecOpt
     return options._replace(owner=owner, resources=resources)
 
 
+def require(engine: Engine, resources: Resources) -> None:
+    """Raise NotSupported for a limit that no control group of the user's can keep; none for root."""
+    if engine.config.rootless:
+        from libpod.cgroups import user
+
+        _refuse(resources, user.controllers(engine.cgroups, engine.config.uid), engine.config.uid)
+
+
 def _refuse(resources: Resources, controllers: frozenset[str], uid: int) -> None:
     from libpod.cgroups import user
 

@@ -314,6 +314,17 @@ def _resources(options: SpecOptions, rules: list[Object] | None) -> Object:
     result: Object = {}
     if rules is not None:
         result["devices"] = [{"allow": options.privileged, "access": "rwm"}, *rules]
+    result.update(limits(resources))
+    default = DEFAULT_PIDS_LIMIT if options.owner is None or "pids" in options.owner.controllers else 0
+    pids = default if resources.pids_limit is None else resources.pids_limit
+    if pids > 0:
+        result["pids"] = {"limit": pids}
+    return result
+
+
+def limits(resources: Resources) -> Object:
+    """Those of memory and processors that were asked for, as the specification has them. InvalidArgument."""
+    result: Object = {}
     memory = {
         "limit": resources.memory,
         "reservation": resources.memory_reservation,
@@ -330,10 +341,6 @@ def _resources(options: SpecOptions, rules: list[Object] | None) -> Object:
         given = {key: value for key, value in values.items() if value is not None}
         if given:
             result[name] = given
-    default = DEFAULT_PIDS_LIMIT if options.owner is None or "pids" in options.owner.controllers else 0
-    pids = default if resources.pids_limit is None else resources.pids_limit
-    if pids > 0:
-        result["pids"] = {"limit": pids}
     return result
 
 

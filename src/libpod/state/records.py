@@ -396,6 +396,12 @@ class PodRecord(Record):
         self.state["InfraContainerID"] = identifier
 
     @property
+    def limits(self) -> dict[str, object]:
+        """The limits of memory and processors for all that is in it, as an OCI specification has them."""
+        found = jsonutil.get_object(self.config, "ResourceLimits", {}, source=self.describe())
+        return {key: found[key] for key in ("memory", "cpu") if found.get(key)}
+
+    @property
     def has_infra(self) -> bool:
         """Whether it is to have an infra container."""
         return bool(jsonutil.get_bool(self.config, "hasInfra", None, source=self.describe()))

@@ -45,7 +45,7 @@ SEEN = [
         "uid=1000(worker) gid=44(video) groups=44(video)\n",
         id="user and group",
     ),
-    pytest.param(("-u", "7:8"), "id; echo $HOME", "uid=7 gid=8 groups=8\n/\n", id="numbers"),
+    pytest.param(("-u", "7:8"), "id; echo $HOME", "uid=7(7) gid=8(8) groups=8(8)\n/\n", id="numbers"),
     pytest.param(
         ("-u", "1000", "--group-add", "video", "--group-add", "99"), "id -G", "1000 29 44 99\n", id="groups"
     ),

@@ -40,6 +40,33 @@ def test_what_cannot_be_made(room: PodRoom, tmp_path: Path) -> None:
         (("pod", "create", "--infra=false", "--publish", "80:80"), "--publish is for the infra container"),
         (("pod", "create", "--network", "none", "--publish", "80:80"), "own"),
         (("pod", "create", "--infra=false", "--dns", "1.1.1.1"), "--dns is for the infra container"),
+        (("pod", "create", "--infra=false", "-v", "/srv:/srv"), "--volume is for the infra container"),
+        (("pod", "create", "--infra=false", "--uidmap", "0:1:9"), "--uidmap is for the infra container"),
+        (("pod", "create", "--infra=false", "--memory", "9m"), "without a control group cannot be limited"),
+        ((*pod_create, "--share-parent=false", "--cpus", "1"), "without a control group cannot be limited"),
+        ((*pod_create, "--memory", "much"), "--memory 'much' is not an amount of memory"),
+        ((*pod_create, "--memory-swap", "9m"), "--memory-swap needs --memory"),
+        ((*pod_create, "--memory", "9m", "--memory-swap", "1m"), "cannot be smaller than --memory"),
+        ((*pod_create, "--cpus", "few"), "--cpus 'few' is not a number of CPUs"),
+        ((*pod_create, "--cpu-shares", "x"), "--cpu-shares 'x' is not a whole number"),
+        (
+            (*pod_create, "--memory", "64m", "--cpuset-cpus", "4095"),
+            "--cpuset-cpus 4095: the kernel refuses it",
+        ),
+        ((*pod_create, "--cpuset-mems", "x"), "--cpuset-mems x: the kernel refuses it: Invalid argument"),
+        ((*pod_create, "--blkio-weight", "10"), "unknown flag: --blkio-weight"),
+        ((*pod_create, "--device-read-bps", "/dev/x:1"), "unknown flag: --device-read-bps"),
+        ((*pod_create, "-v", "/nosuch:/x"), "/nosuch: no such file or directory"),
+        ((*pod_create, "-v", "kept:/x", "--device", "/dev/nosuch"), "/dev/nosuch"),
+        ((*pod_create, "--volumes-from", "nosuch"), "no such container: nosuch"),
+        ((*pod_create, "--security-opt", "color=red"), "--security-opt 'color=red' is not supported"),
+        ((*pod_create, "--label-file", "/nosuch"), "/nosuch"),
+        ((*pod_create, "--no-hosts", "--add-host", "a:1.1.1.1"), "exclude each other"),
+        ((*pod_create, "--userns", "keep-id"), "--userns keep-id is for users without privileges"),
+        ((*pod_create, "--userns", "auto:size=x"), "size=x is not a number"),
+        ((*pod_create, "--userns", "auto:size=9,uidmapping=1:5:1,uidmapping=2:5:1"), "mapped twice"),
+        ((*pod_create, "--userns", "container:one"), "join the namespaces of containers of that pod only"),
+        ((*pod_create, "--uidmap", "0:1:9", "--userns", "auto"), "exclude each other"),
         (("create", "--pod", "nosuch", IMAGE), "no such pod: nosuch"),
         (("create", "--pod", "one", IMAGE), "no such pod: one is a container"),
         (("create", "--pod", "new:", IMAGE), "names no pod"),
@@ -52,6 +79,8 @@ def test_what_cannot_be_made(room: PodRoom, tmp_path: Path) -> None:
         ((*in_p, "--publish", "80:80", IMAGE), "--publish cannot be used: pod p shares its network"),
         ((*in_p, "--ip", "10.88.0.7", IMAGE), "--ip cannot be used"),
         ((*in_p, "--add-host", "a:1.1.1.1", IMAGE), "--add-host cannot be used"),
+        ((*in_p, "--uidmap", "0:1:9", IMAGE), "pod p has a user namespace for all of its containers"),
+        ((*in_p, "--userns", "auto", IMAGE), "give them to `pod create`"),
         ((*in_p, "--pid", "container:alone", IMAGE), "which is in no pod"),
         ((*in_p, "--requires", "alone", IMAGE), "which is in no pod"),
         (("create", "--pod", "q", "--ipc", "container:one", IMAGE), "which is in pod"),
@@ -77,10 +106,7 @@ def test_what_cannot_be_done(room: PodRoom) -> None:
         (("pod", "stop", "--all", "q"), "give either pods, --latest or --all"),
         (("pod", "stop", "--time", "-1", "q"), "--time -1 is negative"),
         (("pod", "stop", "two"), "no such pod: two is a container"),
-        (("pod", "kill", "p"), "pod p has no container that is running or paused"),
         (("pod", "kill", "--signal", "BOGUS", "q"), "BOGUS"),
-        (("pod", "pause", "p"), "pod p has no container that is running"),
-        (("pod", "unpause", "q"), "pod q has no container that is paused"),
         (("pod", "rm", "q"), "pod q has containers that are not stopped: two"),
         (("pod", "inspect", "nosuch"), "no such pod: nosuch"),
         (("pod", "ps", "--filter", "color=red"), "--filter 'color=red' is not known"),
@@ -94,6 +120,22 @@ def test_what_cannot_be_done(room: PodRoom) -> None:
     assert room.libpod("pod", "rm", "--ignore", "nosuch").words == ""
     assert room.libpod("pod", "rm", "--force", "nosuch").words == ""
     assert room.libpod("pod", "stop", "--ignore", "nosuch").words == ""
+
+
+def test_nothing_to_do_is_no_error(room: PodRoom) -> None:
+    """As with Podman, which tells the pods that it has signalled or paused, and not those that it has not."""
+    stopped, running = room.make_pod("p"), room.make_pod("q")
+    room.member("p", "one")
+    room.libpod("pod", "start", "q")
+    for verb in ("kill", "pause"):
+        assert room.libpod("pod", verb, "p").words == stopped
+    assert room.libpod("pod", "unpause", "p", "q").words == ""
+    assert set(room.libpod("pod", "pause", "--all").words.split()) == {stopped, running}
+    assert room.libpod("pod", "unpause", "--all").words == running
+    assert room.states() == {"infra": "running", "one": "created"}
+    empty = room.make_pod("r", "--infra=false")
+    assert room.libpod("pod", "kill", "r").words == empty
+    assert "no such pod: nosuch" in room.refused("pod", "pause", "nosuch", "r")
 
 
 def test_a_paused_container_is_not_stopped_silently(room: PodRoom) -> None:

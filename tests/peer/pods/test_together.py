@@ -161,3 +161,110 @@ def test_pods_without_an_infra_container(make_store: MakeStore, kind: Kind, opti
     store.libpod("pod", "stop", "p")
     store.podman("pod", "rm", "p")
     assert store.states() == {}
+
+
+LOOK = ("sh", "-c", "cat /proc/self/uid_map; touch /tmp/mine; ls -ln /tmp/mine")
+MAPPINGS = {
+    "mapped": ("--uidmap", "0:100000:65536"),
+    "chosen": ("--userns", "auto:size=2000", "--share", "net,ipc,uts,pid"),
+}
+
+
+@MAKERS
+@pytest.mark.parametrize("kind", MAPPINGS)
+def test_user_namespaces_of_pods(make_store: MakeStore, maker: str, kind: str) -> None:
+    store = make_store()
+    prepare = "mkdir -p /run/whole-proc && mount -t proc proc /run/whole-proc"
+    ranges = "echo containers:700000:70000 >/run/ids && mount --bind /run/ids /etc/subuid"
+    script = f"{prepare} && {ranges} && mount --bind /run/ids /etc/subgid"
+    store.machine.run(["sh", "-ec", script])
+    first, size = ("100000", "65536") if kind == "mapped" else ("700000", "2000")
+    make = program(store, maker)
+    make("pod", "create", "--name", "p", "--network", "none", *MAPPINGS[kind])
+    both = (store.podman, store.libpod)
+    for name, run in (("theirs", store.podman), ("ours", store.libpod)):
+        run("create", "--pod", "p", "--name", name, IMAGE, *LOOK)
+        refused = run("create", "--pod", "p", "--uidmap", "0:5:5", IMAGE, *LOOK, check=False)
+        assert refused.status == 125, refused
+    for run in both:
+        assert "user" in inspect(run, "p")["SharedNamespaces"]
+        for name in ("theirs", "ours"):
+            words = run("start", "--attach", name).stdout.split()
+            assert [*words[:3], *words[5:7]] == ["0", first, size, "0", "0"]
+            found = store.inspect(name)["HostConfig"]
+            assert found["IDMappings"]["UidMap"] == [f"0:{first}:{size}"]
+            assert found["UsernsMode"] == f"container:{inspect(run, 'p')['InfraContainerID']}"
+    for run in (*both, *both):
+        run("pod", "stop", "-t", "0", "p")
+        run("pod", "start", "p")
+    store.reboot()
+    store.machine.run(["sh", "-ec", script])
+    assert store.refresh()["pods"]["reset"] == 1
+    for run, name in zip(both, ("ours", "theirs"), strict=True):
+        assert run("start", "--attach", name).stdout.split()[:3] == ["0", first, size]
+    both[maker == "podman"]("pod", "rm", "--force", "-t", "0", "p")
+    assert store.states() == {}
+
+
+@MAKERS
+def test_what_pods_give_to_containers(make_store: MakeStore, maker: str) -> None:
+    store = make_store()
+    store.machine.run(["sh", "-c", "mkdir -p /srv/given && echo hello >/srv/given/file"])
+    limits = ("--memory", "64m", "--cpus", "0.5", "--cpu-shares", "300", "--cpuset-cpus", "0")
+    given = ("-v", "/srv/given:/given:ro", "-v", "kept:/kept", "--device", "/dev/null:/dev/empty")
+    program(store, maker)("pod", "create", "--name", "p", "--network", "none", *limits, *given)
+    script = "cat /given/file /dev/empty; touch /kept/$0; ls /kept"
+    for run in (store.podman, store.libpod):
+        for number in (1, 2):
+            name = f"{run.__name__}{number}"
+            run("create", "--pod", "p", "--name", name, IMAGE, "sh", "-c", script, name)
+    group = inspect(store.podman, "p")["CgroupPath"]
+    files = ("memory/memory.limit_in_bytes", "cpu/cpu.cfs_quota_us", "cpu/cpu.shares", "cpuset/cpuset.cpus")
+
+    def limited() -> list[str]:
+        paths = [f"/sys/fs/cgroup/{place.replace('/', group + '/')}" for place in files]
+        return store.machine.run(["cat", *paths]).stdout.split()
+
+    assert limited() == ["67108864", "50000", "300", "0"]
+    for run, number in ((store.podman, 1), (store.libpod, 2)):
+        for maker_of in ("podman", "libpod"):
+            name = f"{maker_of}{number}"
+            words = run("start", "--attach", name).stdout.split()
+            assert words[0] == "hello"
+            assert name in words
+    shown = [inspect(run, "p") for run in (store.podman, store.libpod)]
+    for key in (
+        "memory_limit",
+        "memory_swap",
+        "cpu_quota",
+        "cpu_period",
+        "cpu_shares",
+        "cpuset_cpus",
+        "mounts",
+    ):
+        assert shown[0][key] == shown[1][key], key
+    assert shown[0]["InfraConfig"]["cpu_quota"] == shown[1]["InfraConfig"]["cpu_quota"] == 50000
+    store.podman("pod", "stop", "-t", "0", "p")
+    store.reboot()
+    store.refresh()
+    # Podman 4.3 itself would start it without.
+    assert limited() == ["67108864", "50000", "300", "0"]
+    store.podman("pod", "start", "p")
+    assert limited() == ["67108864", "50000", "300", "0"]
+    store.libpod("pod", "rm", "--force", "-t", "0", "p")
+
+
+def test_nothing_to_do_is_the_same(make_store: MakeStore) -> None:
+    store = make_store()
+    make(store, "podman", "p")
+    ran: dict[str, list[tuple[int, str]]] = {}
+    for name in ("podman", "libpod"):
+        run = program(store, name)
+        steps = [run("pod", verb, "p", check=False) for verb in ("kill", "pause", "unpause")]
+        run("pod", "start", "p")
+        steps += [run("pod", verb, "p", check=False) for verb in ("unpause", "pause", "pause", "unpause")]
+        run("pod", "stop", "-t", "0", "p")
+        steps += [run("pod", verb, "p", check=False) for verb in ("kill", "pause", "unpause")]
+        steps += [run("pod", verb, "none", check=False) for verb in ("kill", "pause", "unpause")]
+        ran[name] = [(step.status, step.stdout) for step in steps]
+    assert ran["podman"] == ran["libpod"]
