@@ -109,8 +109,8 @@ def _check_mapping(options: CreateOptions, pod: PodRecord) -> None:
     own = mode not in (HOST, POD) or bool(options.spec.uid_map)
     if shared and (own or (mode == HOST and pod.shares("sharesUser"))):
         raise InvalidArgument(
-            f"--userns, --uidmap and the like cannot be used: pod {pod.name} has a user namespace for all of "
-            "its containers",
+            f"--userns, --uidmap and the like cannot be used: the containers of pod {pod.name} share "
+            "namespaces, and with them a user namespace",
             hint="give them to `pod create`",
         )
 

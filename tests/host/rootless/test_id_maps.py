@@ -77,6 +77,21 @@ def test_ids_are_chosen_apart(anna: User) -> None:
     assert anna.inspect("c")["HostConfig"]["IDMappings"]["UidMap"] == ["0:1:1024"]
 
 
+def test_pods_of_users_keep_their_ids(anna: User) -> None:
+    uid = str(anna.person.uid)
+    anna.libpod("pod", "create", "--name", "p", "--network", "none", "--userns", "keep-id")
+    script = "id -u; cat /proc/self/uid_map"
+    try:
+        words = anna.libpod("run", "--rm", "--pod", "p", IMAGE, "sh", "-c", script).stdout.split()
+        assert words == [uid, "0", "1", uid, uid, "0", "1", *words[7:]]
+        refused = anna.refused("run", "--rm", "--pod", "p", "--userns", "nomap", IMAGE, "true")
+        assert "the containers of pod p share namespaces" in refused
+    finally:
+        anna.libpod("pod", "rm", "--force", "--time", "0", "p")
+    refused = anna.refused("pod", "create", "--memory", "64m")
+    assert "--memory cannot be kept" in refused
+
+
 def test_one_id_is_not_enough(bodo: User) -> None:
     for mode in ("keep-id", "nomap"):
         refused = bodo.refused("run", "--rm", "--userns", mode, "--rootfs", "/", "true")
