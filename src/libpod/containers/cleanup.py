@@ -98,9 +98,16 @@ def unmount(engine: Engine, record: ContainerRecord, *, note: bool = True) -> No
     source = record.describe()
     for path in jsonutil.get_str_list(record.config, "mounts", [], source=source):
         mounts.unmount_if_mounted(path)
-    if not record.mounted:
-        return
     errors: list[LibpodError] = []
+    if record.has_overlays:
+        from libpod.containers import overlaymounts
+
+        with _collected(errors):
+            overlaymounts.give_up(engine, record)
+    if not record.mounted:
+        if errors:
+            raise errors[0]
+        return
     with _collected(errors):
         volumemounts.unmount_all(engine, record)
     unmount_root(engine, record)

@@ -442,7 +442,20 @@ def _volumes(options: CreateOptions) -> dict[str, object]:
     # What the infra container runs is no volume: Podman gives its volumes to all containers of the pod.
     program = options.infra_program.mounts if options.infra_program is not None else ()
     destinations = sorted(set(volumes.destinations()).difference(program))
-    return {"userVolumes": destinations, "namedVolumes": named}
+    overlays = [
+        {"dest": place, "source": overlay.source, "options": list(overlay.options)}
+        for place, overlay in volumes.overlays.items()
+    ]
+    images = [
+        {"source": wanted.image, "dest": place, "rw": wanted.writable}
+        for place, wanted in volumes.images.items()
+    ]
+    return {
+        "userVolumes": destinations,
+        "namedVolumes": named,
+        "overlayVolumes": overlays,
+        "ctrImageVolumes": images,
+    }
 
 
 def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:

@@ -36,11 +36,26 @@ def _clean(path: str) -> str:
 
 
 def inspected(config: Fields, spec: Fields, volumes: Mapping[str, Item]) -> list[Object]:
-    """The section `Mounts`: volumes first, then binds. *volumes* are those of the database, by name."""
+    """The section `Mounts`: volumes, images, then binds. *volumes* are those of the database, by name."""
     named, mounted = user_mounts(config, spec)
-    return [_volume(item, volumes) for item in named] + [
-        _bind(item) for item in mounted if item.text("type") == "bind"
+    return [
+        *(_volume(item, volumes) for item in named),
+        *map(_image, config.children("ctrImageVolumes")),
+        *(_bind(item) for item in mounted if item.text("type") == "bind"),
     ]
+
+
+def _image(item: Fields) -> Object:
+    return {
+        "Type": "image",
+        "Source": item.text("source"),
+        "Destination": item.text("dest"),
+        "Driver": "",
+        "Mode": "",
+        "Options": None,
+        "RW": item.flag("rw"),
+        "Propagation": "",
+    }
 
 
 def _volume(item: Fields, volumes: Mapping[str, Item]) -> Object:

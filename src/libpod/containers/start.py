@@ -59,8 +59,6 @@ _OF_EARLIER_RUN = (
 )  # fmt: skip
 # What Podman sets up before a start and we do not, by the key of the configuration.
 _UNSUPPORTED = {
-    "overlayVolumes": "overlay volumes",
-    "ctrImageVolumes": "image volumes",
     "healthcheck": "a health check",
 }
 
@@ -109,15 +107,24 @@ def _initialize(
     else:
         connecting.connect(engine, record, restoring.address)
         restoring.fill(root)
+    overlays: list[dict[str, object]] = []
+    if record.has_overlays:
+        from libpod.containers import overlaymounts
+
+        overlays = overlaymounts.prepare(engine, record)
     binds = _make_files(engine, record)
     binds.update(accounts.add(engine, record, root, _stored_specification(record)))
     record.state["bindMounts"] = binds
-    specification = finalize.finalize(_stored_specification(record), _facts(engine, record, root, binds))
+    specification = finalize.finalize(
+        _stored_specification(record), _facts(engine, record, root, binds, overlays)
+    )
     secrets.add_environment(record, specification)
     specification = starthooks.add(engine, record, specification)
     user = _user(record, specification)
     userlimits.require_mapped(engine, record, user)
     volumemounts.give_to(engine, record, user)
+    if overlays:
+        overlaymounts.give_to(record, user)
     paths = engine.files(record)
     _make_working_directory(record, root, specification)
     _write_specification(record, paths, specification)
@@ -348,7 +355,11 @@ def _stored_specification(record: ContainerRecord) -> Mapping[str, object]:
 
 
 def _facts(
-    engine: Engine, record: ContainerRecord, root: str, binds: Mapping[str, str]
+    engine: Engine,
+    record: ContainerRecord,
+    root: str,
+    binds: Mapping[str, str],
+    overlays: Sequence[Mapping[str, object]],
 ) -> finalize.StartFacts:
     source, config = record.describe(), record.config
     parent = jsonutil.get_str(config, "cgroupParent", "", source=source)
@@ -364,7 +375,7 @@ def _facts(
         groups=jsonutil.get_str_list(config, "groups", [], source=source),
         umask=jsonutil.get_str(config, "umask", "", source=source),
         bind_mounts=binds,
-        volumes=volumemounts.oci_mounts(engine, record),
+        volumes=[*volumemounts.oci_mounts(engine, record), *overlays],
         namespaces=_joined_namespaces(engine, record),
         id_maps=idmaps.of_automatic(record),
         environment=notify.environment(record),

@@ -13,6 +13,7 @@ import stat
 from libpod.containers import volumes
 from libpod.errors import FileError, InvalidState, LibpodError, NoSuchVolume, NotSupported
 from libpod.host import files, jsonutil, mounts, process, rooted, tree
+from libpod.oci import volumes as requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,10 +115,21 @@ def oci_mounts(engine: Engine, record: ContainerRecord) -> list[dict[str, object
             "destination": jsonutil.get_str(use, "dest", source=source),
             "type": "bind",
             "source": engine.state.volume(jsonutil.get_str(use, "volumeName", source=source)).mount_point,
-            "options": [option for option in _options(use, source) if option not in _ORDERS],
+            "options": [
+                option
+                for option in _options(use, source)
+                if option not in _ORDERS and not option.startswith(requests.OPTION_OF_NEW)
+            ],
         }
         for use in uses(record)
+        if not is_overlay(use)
     ]
+
+
+def is_overlay(use: Mapping[str, object]) -> bool:
+    """Whether the container is to see a volume through an overlay: `libpod.containers.overlaymounts`."""
+    options = use.get("options")
+    return isinstance(options, list) and OVERLAY in options
 
 
 # ---------------------------------------------------------------- one volume
@@ -274,8 +286,18 @@ def _set_owner_and_mode(path: str, about: os.stat_result) -> None:
 
 
 def give_to(engine: Engine, record: ContainerRecord, user: Owner) -> None:
-    """Give everything in the volumes with the option `U` to *user* (IDs of the host), following no link."""
+    """Give all in volumes and binds with the option `U` to *user* (IDs of the host), following no link.
+
+    InvalidArgument for a bind of what belongs to the host itself.
+    """
     for use in uses(record):
-        if CHOWN in _options(use, record.describe()):
+        if CHOWN in _options(use, record.describe()) and not is_overlay(use):
             name = jsonutil.get_str(use, "volumeName", source=record.describe())
             tree.change_owner(engine.state.volume(name).mount_point, user)
+    source = record.describe()
+    specification = jsonutil.get_object(record.config, "spec", {}, source=source)
+    for entry in jsonutil.get_list(specification, "mounts", [], source=source):
+        if isinstance(entry, dict) and CHOWN in jsonutil.get_str_list(entry, "options", [], source=source):
+            path = jsonutil.get_str(entry, "source", source=source)
+            requests.require_own(path, path)
+            tree.change_owner(path, user)

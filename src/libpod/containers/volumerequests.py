@@ -10,9 +10,9 @@ import contextlib
 import posixpath
 
 from libpod.containers import volumes
-from libpod.errors import InvalidArgument, LibpodError, NotSupported
+from libpod.errors import InvalidArgument, LibpodError
 from libpod.host import jsonutil
-from libpod.oci.volumes import PROPAGATION, NamedVolume, Volumes
+from libpod.oci.volumes import OPTION_OF_NEW, PROPAGATION, NamedVolume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ ANONYMOUS, TMPFS, IGNORE = "anonymous", "tmpfs", "ignore"
 IMAGE_VOLUMES = (ANONYMOUS, "bind", TMPFS, IGNORE)
 """What becomes of the volumes that an image declares; `bind` is Podman's older word for `anonymous`."""
 ANNOTATION = "io.podman.annotations.volumes-from"
-_UNSUPPORTED = ("O", "idmap")
 # The options of an image's volume and of its tmpfs, as Podman 4.3 has them.
 _IMAGE_OPTIONS = ("rprivate", "rw", "nodev", "exec", "nosuid", "rbind")
 _TMPFS_OPTIONS = ("rprivate", "rw", "nodev", "exec")
@@ -50,10 +49,11 @@ def resolve(
     asked = options.spec.volumes
     found.update(asked.mounts)
     found.update({place: _completed(volume) for place, volume in asked.named.items()})
-    for volume in found.values():
-        if isinstance(volume, NamedVolume):
-            _require_supported(volume)
-    made = Volumes({}, {})
+    for volume in asked.images.values():
+        engine.store.image(volume.image)
+    made = asked._replace(mounts={}, named={})
+    for place in (*asked.overlays, *asked.images):
+        found.pop(place, None)
     for place, wanted in found.items():
         if isinstance(wanted, NamedVolume):
             made.named[place] = _made(engine, wanted, undo)
@@ -66,24 +66,18 @@ def resolve(
     return options._replace(spec=spec)
 
 
-def _require_supported(volume: NamedVolume) -> None:
-    for option in _UNSUPPORTED:
-        if option in volume.options:
-            what = "overlay volumes" if option == "O" else "idmapped volumes"
-            raise NotSupported(
-                f"{volume.name}:{volume.destination}:{option}: {what} are not supported",
-                hint="mount the volume itself, with ro if it must not be changed",
-            )
-
-
 def _made(engine: Engine, volume: NamedVolume, undo: contextlib.ExitStack) -> NamedVolume:
+    """The volume, made if there is none of its name: then with the options that are for a new one."""
+    of_new = [option for option in volume.options if option.startswith(OPTION_OF_NEW)]
+    options = volumes.parse_options([option.removeprefix(OPTION_OF_NEW) for option in of_new])
     if volume.name:
-        record, new = volumes.ensure(engine, volume.name)
+        record, new = volumes.ensure(engine, volume.name, options)
     else:
-        record, new = volumes.create(engine, anonymous=True), True
+        record, new = volumes.create(engine, options=options, anonymous=True), True
     if new:
         undo.callback(_unmake, engine, record.id)
-    return volume._replace(name=record.id)
+    rest = tuple(option for option in volume.options if option not in of_new)
+    return volume._replace(name=record.id, options=rest)
 
 
 def _unmake(engine: Engine, name: str) -> None:

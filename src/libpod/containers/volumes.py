@@ -218,14 +218,18 @@ def make_directories(engine: Engine, record: VolumeRecord) -> None:
             os.chown(path, owner[0], owner[1], follow_symlinks=False)
 
 
-def ensure(engine: Engine, name: str) -> tuple[VolumeRecord, bool]:
-    """The volume with this very name, made if it is not there; and whether it was made now."""
+def ensure(
+    engine: Engine,
+    name: str,
+    options: VolumeOptions = VolumeOptions(),  # noqa: B008 - it cannot be changed
+) -> tuple[VolumeRecord, bool]:
+    """The volume with this very name, made with *options* if it is not there; and whether it was made now."""
     try:
         return engine.state.volume(name), False
     except NoSuchVolume:
         pass
     try:
-        return create(engine, name), True
+        return create(engine, name, options=options), True
     except VolumeExists:
         return engine.state.volume(name), False
 

@@ -28,7 +28,7 @@ _BIND_OPTIONS = ("bind", "rprivate")
 _SHM_OPTIONS = ("nosuid", "noexec", "nodev")
 SHM = "/dev/shm"
 # Done by the engine before the start.
-_NOT_FOR_RUNTIMES = ("z", "Z")
+_NOT_FOR_RUNTIMES = ("z", "Z", "U")
 # Podman takes the working directory's existence for granted only if it made it.
 _NO_HOME = "/"
 

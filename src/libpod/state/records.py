@@ -243,6 +243,17 @@ class ContainerRecord(Record):
         return sorted(found)
 
     @property
+    def has_overlays(self) -> bool:
+        """Whether it sees something through an overlay file system of its own, or an image as a volume."""
+        named = self.config.get("namedVolumes")
+        uses = (
+            [use.get("options") for use in named if isinstance(use, dict)] if isinstance(named, list) else []
+        )
+        return bool(self.config.get("overlayVolumes") or self.config.get("ctrImageVolumes")) or any(
+            isinstance(options, list) and "O" in options for options in uses
+        )
+
+    @property
     def network_options(self) -> dict[str, dict[str, object]]:
         """The options of each network that it joins, by the name of the network."""
         source = self.describe()

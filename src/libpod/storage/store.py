@@ -27,6 +27,7 @@ import os
 
 from libpod.errors import (
     ContainerExists,
+    InvalidArgument,
     InvalidState,
     LibpodError,
     NoSuchContainer,
@@ -311,6 +312,21 @@ class Store(ImageStore):
         finally:
             with self._changing_layers():
                 self._unmount(layer, force=False)
+
+    def mount_image(self, name: str) -> str:
+        """Mount what is in an image, read-only, or count one more user of the mount; returns its path.
+
+        Raises NoSuchImage, and InvalidArgument for an image without layers.
+        """
+        image = self.image(name)
+        if not image.top_layer:
+            raise InvalidArgument(f"image {name} has no layers")
+        return self._mount_layer(image.top_layer, ["ro"], volatile=False)
+
+    def unmount_image(self, name: str) -> bool:
+        """Give up one use of the mount of an image; True if it is still mounted."""
+        with self._changing_layers():
+            return self._unmount(self.image(name).top_layer, force=False)
 
     def mounted(self, container_id: str) -> int:
         """How many users the mount of a container has; 0 if it is not mounted."""

@@ -108,3 +108,21 @@ def test_anonymous_volumes_of_the_other(store: Store) -> None:
     store.libpod("volume", "prune", "-f")
     assert both(store, "volume", "ls", "-q") == ("", "")
     assert store.allocated_locks() == set()
+
+
+def test_overlays_and_images_of_both(store: Store) -> None:
+    """Either program starts what the other has made, and none of both forgets a mount."""
+    store.podman("volume", "create", "v")
+    options = ("-v", "/tmp:/d:O", "-v", "v:/e:O,U", f"--mount=type=image,src={IMAGE},dst=/f,rw=true")
+    command = ("sh", "-c", "touch /d/new /e/new /f/new && echo done")
+    for make in (store.podman, store.libpod):
+        make("create", "--name", "c", "--network", "none", *options, IMAGE, *command)
+        for start in (store.libpod, store.podman, store.podman, store.libpod):
+            assert start("start", "-a", "c").stdout == "done\n"
+        mounted = [json.loads(text)[0]["Mounts"] for text in both(store, "inspect", "c")]
+        kinds = [sorted(mount["Type"] for mount in mounts if mount["Type"] != "bind") for mounts in mounted]
+        assert kinds == [["image", "volume"]] * 2
+        store.libpod("rm", "c")
+    store.machine.run(["test", "!", "-e", "/tmp/new"])
+    store.podman("volume", "rm", "v")
+    store.podman("rmi", IMAGE)

@@ -8,7 +8,7 @@ import pytest
 
 from libpod.errors import InvalidArgument
 from libpod.oci import volumes
-from libpod.oci.volumes import NamedVolume
+from libpod.oci.volumes import ImageVolume, NamedVolume, Overlay
 
 
 def test_bind_has_what_podman_implies(tmp_path: Path) -> None:
@@ -69,7 +69,10 @@ def test_destination_is_cleaned(tmp_path: Path) -> None:
         ("{}:/data:nope", "unknown option 'nope'"),
         ("{}:/data:ro,rw", "exclude each other"),
         ("{}:/data:shared,slave", "exclude each other"),
-        ("{}:/data:U", "not supported"),
+        ("{}:/data:idmap", "idmap is not supported"),
+        ("/etc:/data:U", "owner of /etc cannot be changed"),
+        ("/usr/../var/:/data:U,ro", "it is the host's"),
+        ("/etc/passwd:/data:O", "only a directory"),
         ("a:b:c:d", "not of the form"),
         (":/data", "not of the form"),
         ("a b:/data", "neither a path nor a name"),
@@ -88,6 +91,9 @@ def test_bad_volume(tmp_path: Path, text: str, message: str) -> None:
         ("type=tmpfs", "no destination"),
         ("type=tmpfs,dst=/x,what=1", "unknown tmpfs option"),
         ("type=bind,src=/,dst=/x,ro=maybe", "true or false"),
+        ("type=image,dst=/x", "needs a source"),
+        ("type=image,src=i,dst=/x,U", "unknown option 'U'"),
+        ("type=bind,src=/,dst=/x,volume-opt=type=tmpfs", "unknown option 'volume-opt=type=tmpfs'"),
         ("", "no destination"),
     ],
 )
@@ -99,3 +105,32 @@ def test_bad_mount(text: str, message: str) -> None:
 def test_one_destination_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="/t is mounted twice"):
         volumes.parse([f"{tmp_path}:/t"], tmpfs=["/t"])
+
+
+def test_the_same_twice_is_once(tmp_path: Path) -> None:
+    once = volumes.parse([f"{tmp_path}:/t:ro"])
+    assert volumes.parse([f"{tmp_path}:/t:ro", f"{tmp_path}:/t:ro"]) == once
+
+
+def test_overlays_and_images(tmp_path: Path) -> None:
+    found = volumes.parse(
+        [f"{tmp_path}:/o:O,U", "data:/d:O"], ["type=image,src=i,dst=/i", "type=image,src=i,dst=/w,rw=true"]
+    )
+    assert found.overlays == {"/o": Overlay(str(tmp_path), "/o", ("O", "U"))}
+    assert found.named == {"/d": NamedVolume("data", "/d", ("O",))}
+    assert found.images == {"/i": ImageVolume("i", "/i", False), "/w": ImageVolume("i", "/w", True)}
+    assert found.destinations() == ["/d", "/o", "/i", "/w"]
+
+
+@pytest.mark.parametrize("option", ["U", "U=true", "chown"])
+def test_the_owner_is_changed_by_a_mount(tmp_path: Path, option: str) -> None:
+    found = volumes.parse(mounts=[f"type=bind,src={tmp_path},dst=/x,{option},bind-nonrecursive"])
+    assert found.mounts["/x"]["options"] == ["U", "bind", "rw", "rprivate"]
+    found = volumes.parse(mounts=[f"type=bind,src={tmp_path},dst=/x,U=false"])
+    assert found.mounts["/x"]["options"] == ["rw", "rprivate", "rbind"]
+
+
+def test_options_of_a_volume_that_is_made() -> None:
+    text = "type=volume,src=v,dst=/x,volume-opt=type=tmpfs,volume-opt=o=size=1m"
+    options = ("volume-opt=type=tmpfs", "volume-opt=o=size=1m")
+    assert volumes.parse(mounts=[text]).named == {"/x": NamedVolume("v", "/x", options)}
