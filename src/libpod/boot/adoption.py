@@ -163,3 +163,8 @@ def _copy(descriptor: int, about: os.stat_result, target: str) -> None:
     # Only with SELinux there is one, and then the next start of the container needs it.
     with contextlib.suppress(OSError):
         os.setxattr(target, _LABEL, os.getxattr(descriptor, _LABEL), follow_symlinks=False)
+
+
+def persists(pid: int | None) -> bool:
+    """Whether a conmon writes into a directory of its own in the runtime directory, as since Podman 5."""
+    return pid is not None and "--persist-dir" in proc.command_line(pid)

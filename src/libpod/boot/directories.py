@@ -25,7 +25,7 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Final
 
@@ -285,6 +285,29 @@ class Directories:
             except OSError as error:
                 raise FileError("remove", path, error) from error
         self._did(f"remove {path}")
+
+
+def remove_half_written(
+    places: Mapping[str, tuple[str, ...]], *, dry_run: bool, did: Callable[[str], None]
+) -> None:
+    """Remove temporary files of `files.write_atomic`; *places* has the beginnings of names, by directory."""
+    for directory, names in places.items():
+        marks = tuple(f".tmp-{name}" for name in names)
+        for entry in _entries(directory):
+            if entry.startswith(marks):
+                path = os.path.join(directory, entry)
+                if not dry_run:
+                    files.remove_file(path)
+                did(f"remove {path}")
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return files.list_directory(directory)
+    except FileError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise
 
 
 def _shelf(run_directory: str) -> str:

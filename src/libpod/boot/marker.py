@@ -13,7 +13,8 @@ In the runtime directory (lost at a reboot where it is on a tmpfs)::
 Beside the database (survives a reboot)::
 
     boot-record.json      0600  the last finished refresh: boot ID, machine ID, runtime directory, run root,
-                                database, session, PID namespace, the last sound copy of the database
+                                database, session, PID namespace, the last sound copy of the database, and
+                                whether something was left as it was
 
 This module is loaded by every start: it imports nothing that costs time.
 """
@@ -118,7 +119,8 @@ class BootRecord:
     """What the last finished refresh wrote beside the database. None: it could not be told then."""
 
     __slots__ = (
-        "boot_id", "database", "machine_id", "pid_namespace", "run_root", "session", "sound_copy", "tmp_dir",
+        "boot_id", "database", "degraded", "machine_id", "pid_namespace", "run_root", "session", "sound_copy",
+        "tmp_dir",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +134,7 @@ class BootRecord:
         session: str | None = None,
         pid_namespace: int | None = None,
         sound_copy: str | None = None,
+        degraded: bool = False,
     ) -> None:
         self.boot_id = boot_id
         self.machine_id = machine_id
@@ -142,6 +145,8 @@ class BootRecord:
         self.pid_namespace = pid_namespace
         self.sound_copy = sound_copy
         """The last copy of the database in which every object could be read."""
+        self.degraded = degraded
+        """The refresh of that boot had to leave an object as it was, and the next one tries it again."""
 
     def as_dict(self) -> dict[str, object]:
         """What the file holds."""
@@ -191,6 +196,7 @@ def _decode_record(value: dict[str, object], path: str) -> BootRecord:
         session=_optional_text(value, "session", path),
         pid_namespace=namespace,
         sound_copy=_optional_text(value, "sound_copy", path),
+        degraded=value.get("degraded") is True,
     )
 
 

@@ -21,7 +21,6 @@ the records of the container storage come to that, or none where Podman 5 keeps 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 
 from libpod import failpoints
@@ -29,7 +28,7 @@ from libpod.boot import adoption, database, decide, marker, numbers, opening, su
 from libpod.boot import report as reports
 from libpod.boot.adoption import Keep
 from libpod.boot.database import Place, Reset
-from libpod.boot.directories import Directories, is_systemic
+from libpod.boot.directories import Directories, is_systemic, remove_half_written
 from libpod.boot.marker import BootRecord
 from libpod.boot.networks import DeadNetworks
 from libpod.boot.numbers import LockNumbers
@@ -46,7 +45,7 @@ from libpod.errors import (
     LockError,
     LockTimeout,
 )
-from libpod.host import files, proc
+from libpod.host import files
 from libpod.locks.boot import BootLock
 from libpod.state import reset
 from libpod.storage import driver, mountpoints
@@ -132,7 +131,9 @@ class _Run:
         self.on_wait = on_wait
         self.tmp_dir = found.config.tmp_dir
         self.write = not report.dry_run
-        self.sound_copy = None if found.record is None else found.record.sound_copy
+        record = found.record
+        self.sound_copy = None if record is None else record.sound_copy
+        self.degraded = record is not None and record.degraded and record.boot_id == self.facts.boot_id
         self._note_lock(lock)
 
     def _note_lock(self, lock: BootLock) -> None:
@@ -166,6 +167,8 @@ class _Run:
 
     def _nothing(self) -> None:
         """Write down that this boot is done, so that the next run sees it without opening the database."""
+        if self.degraded:
+            self._try_again()
         if self.report.dry_run or not self.report.decision.settled or not self.found.database.exists:
             return
         if self.facts.boot_id is None or self.found.record == self._record():
@@ -174,6 +177,15 @@ class _Run:
             self._write_record()
         except FileError as error:
             self.report.warn(f"{error.message}; the next run will take longer for that")
+
+    def _try_again(self) -> None:
+        """Put right what the refresh of this boot had to leave."""
+        from libpod.boot.again import Again
+
+        directories = Directories(self.tmp_dir, dry_run=not self.write, did=self.report.did)
+        with contextlib.closing(self._open(read_only=True)) as store:
+            Again(store, self.config, self.report, self._place(), directories, write=self.write).run()
+        self.degraded = self.report.degraded
 
     # ------------------------------------------------------------ refresh
 
@@ -214,19 +226,12 @@ class _Run:
 
     def _remove_half_written(self) -> None:
         """Remove what attempts that died have left in the middle of writing."""
-        base = os.path.basename(self.found.database.path)
+        directory, base = os.path.split(self.found.database.path)
         places = {
             self.tmp_dir: (marker.ALIVE, marker.PENDING, marker.REPORT),
-            os.path.dirname(self.found.database.path): (marker.RECORD, f"{base}.boot-"),
+            directory: (marker.RECORD, f"{base}.boot-"),
         }
-        for directory, names in places.items():
-            marks = tuple(f".tmp-{name}" for name in names)
-            for entry in _entries(directory):
-                if entry.startswith(marks):
-                    path = os.path.join(directory, entry)
-                    if self.write:
-                        files.remove_file(path)
-                    self.report.did(f"remove {path}")
+        remove_half_written(places, dry_run=not self.write, did=self.report.did)
 
     # ------------------------------------------------------------ the database
 
@@ -492,7 +497,7 @@ class _Run:
             for lost in kept.lost:
                 adoption.write_again(lost, self.report, write=self.write)
             for process in self.facts.live or ():
-                directories.adopt(process.container, persists=_persists(process.pid))
+                directories.adopt(process.container, persists=adoption.persists(process.pid))
             for container in sorted(dead):
                 directories.note_exit(container)
         with self.report.phase("storage"):
@@ -533,6 +538,7 @@ class _Run:
     def _end(self) -> None:
         """The marks of a finished refresh, in this order, alive last."""
         paths = [os.path.join(self.tmp_dir, name) for name in (marker.REPORT, marker.ALIVE)]
+        self.degraded = self.report.degraded
         with self.report.phase("alive"):
             if self.write:
                 self._write_record()
@@ -558,7 +564,7 @@ class _Run:
     def _store_report(self) -> None:
         """Keep the report for `--last`; where something is in its place, nobody needs it to go on."""
         try:
-            reports.store(self.report, self.tmp_dir)
+            reports.store(self.report.as_dict(), self.tmp_dir)
         except FileError as error:
             if is_systemic(error):
                 raise
@@ -574,6 +580,7 @@ class _Run:
             session=self.facts.session,
             pid_namespace=marker.pid_namespace(),
             sound_copy=self.sound_copy,
+            degraded=self.degraded,
         )
 
     @property
@@ -583,17 +590,3 @@ class _Run:
     def _write_record(self) -> None:
         marker.write_record(self._record_path, self._record())
         self.report.did(f"write {self._record_path}")
-
-
-def _entries(directory: str) -> list[str]:
-    try:
-        return files.list_directory(directory)
-    except FileError as error:
-        if error.errno == errno.ENOENT:
-            return []
-        raise
-
-
-def _persists(pid: int | None) -> bool:
-    """Whether a conmon writes into a directory of its own in the runtime directory, as since Podman 5."""
-    return pid is not None and "--persist-dir" in proc.command_line(pid)

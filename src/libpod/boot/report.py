@@ -188,9 +188,9 @@ def backend_name(database: str | None) -> str | None:
 # ---------------------------------------------------------------- kept for --last
 
 
-def store(report: Report, tmp_dir: str) -> None:
-    """Keep the report as `<tmp_dir>/refresh.json`."""
-    data = json.dumps(report.as_dict(), indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+def store(report: Mapping[str, Any], tmp_dir: str) -> None:
+    """Keep the report (`Report.as_dict`) as `<tmp_dir>/refresh.json`."""
+    data = json.dumps(report, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     path = os.path.join(tmp_dir, marker.REPORT)
     files.write_atomic(path, data + b"\n", mode=REPORT_MODE, sync=False, sync_dir=False)
 

@@ -63,7 +63,7 @@ def run(options: Namespace) -> int:
     record = stores.finished(settings)
     if options.last:
         return _print_last(options, settings, record)
-    if record is not None:
+    if record is not None and not record.degraded:
         _print_nothing_to_do(options, record, time.monotonic() - started)
         return codes.DONE
     return _refresh(options, settings)

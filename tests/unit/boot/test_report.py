@@ -100,14 +100,14 @@ def test_progress_is_told_for_long_runs(total: int, calls: list[int]) -> None:
 class TestKept:
     def test_round_trip(self, tmp_path: Path) -> None:
         report = sample()
-        reports.store(report, str(tmp_path))
+        reports.store(report.as_dict(), str(tmp_path))
         assert marker.read_report(str(tmp_path)) == report.as_dict()
         assert stat.S_IMODE((tmp_path / "refresh.json").stat().st_mode) == 0o600
 
     def test_names_that_have_no_utf8(self, tmp_path: Path) -> None:
         report = sample()
         report.did("remove /run/\udcff")
-        reports.store(report, str(tmp_path))
+        reports.store(report.as_dict(), str(tmp_path))
         assert "\\udcff" in str(marker.read_report(str(tmp_path))["actions"])
 
     def test_none(self, tmp_path: Path) -> None:

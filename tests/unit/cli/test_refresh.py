@@ -86,7 +86,11 @@ def test_quarantine_is_status_1(filled: Place, damage: Callable[[str], None]) ->
     found = filled.run("refresh")
     assert found.status == 1
     assert "web" in found.stdout
-    assert filled.run("refresh").status == 0
+    # Nothing was mended, and it is not forgotten.
+    found = filled.run("refresh")
+    assert found.status == 1
+    assert found.stdout.startswith("nothing to do: ")
+    assert "left      container web" in found.stdout
 
 
 def test_another_runtime_directory_is_refused(filled: Place) -> None:
