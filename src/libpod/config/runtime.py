@@ -287,6 +287,11 @@ class RuntimeConfig(NamedTuple):
         """cni_plugin_dirs, under its name in libpod.conf."""
         return self.cni_plugin_dirs
 
+    def __setattr__(self, name: str, value: object) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot assign to field {name!r}: a configuration does not change")
+
     def require_complete(self) -> None:
         """Raise InvalidArgument for what a runtime cannot work without, and a configuration file left
         empty."""
@@ -300,3 +305,23 @@ class RuntimeConfig(NamedTuple):
         hidden = ("origin", "files", "warnings")
         found = {name: value for name, value in self._asdict().items() if name not in hidden}
         return {**found, "state_type": self.state_type.value}
+
+
+class _DataclassPart:
+    """What `dataclasses` asks of a frozen dataclass, made when it is asked for.
+
+    The module's import takes longer than most starts of the command, and only a caller's program needs it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> object:
+        import dataclasses
+
+        fields: Any = [(name, kind) for name, kind in owner.__annotations__.items()]
+        return getattr(dataclasses.make_dataclass(owner.__name__, fields, frozen=True), self._name)
+
+
+for _part in ("__dataclass_fields__", "__dataclass_params__"):
+    setattr(RuntimeConfig, _part, _DataclassPart(_part))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -265,3 +266,19 @@ def test_programs_that_are_missing(machine: Machine) -> None:
         config.find_conmon()
     with pytest.raises(InvalidArgument, match="no OCI runtime found: tried /nowhere/runc"):
         config.find_runtime()
+
+
+def test_it_is_a_frozen_dataclass_to_whoever_asks(machine: Machine) -> None:
+    config: Any = machine.load()
+    asked: bool = dataclasses.is_dataclass(config)
+    assert asked
+    names = [field.name for field in dataclasses.fields(config)]
+    assert names == list(RuntimeConfig.__annotations__)
+    assert {"tmp_dir", "runtime_path", "cgroup_manager"} < set(names)
+    other: Any = dataclasses.replace(config, tmp_dir="/elsewhere")
+    assert type(other).__name__ == "RuntimeConfig"
+    assert (other.tmp_dir, other.static_dir) == ("/elsewhere", config.static_dir)
+    assert dataclasses.asdict(other)["tmp_dir"] == "/elsewhere"
+    for name in ("tmp_dir", "anything"):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=name):
+            setattr(config, name, "/elsewhere")
