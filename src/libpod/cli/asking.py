@@ -11,10 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 
-def add_force(parser: Parser) -> None:
+def add_force(parser: Grammar) -> None:
     """Add `--force`, which `agreed` heeds."""
     parser.add_argument("-f", "--force", action="store_true", help="do not ask")
 

@@ -10,13 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.cli.streams import Wanted
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_attach_flags()
     parser.add_argument("--no-stdin", action="store_true", help="do not connect our standard input")

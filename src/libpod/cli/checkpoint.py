@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.checkpoint import CheckpointFigures, RestoreOptions
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
 
-def _shared(parser: Parser, verb: str) -> None:
+def _shared(parser: Grammar, verb: str) -> None:
     parser.add_argument("container", metavar="CONTAINER", nargs="*", help="a name, an ID, or its beginning")
     parser.add_argument("-k", "--keep", action="store_true", help="keep the files that CRIU writes beside it")
     parser.add_argument(
@@ -25,7 +25,7 @@ def _shared(parser: Parser, verb: str) -> None:
     parser.add_argument("--print-stats", action="store_true", help="print how long it took, as JSON")
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments of `container checkpoint`."""
     _shared(parser, "save")
     parser.add_argument("-a", "--all", action="store_true", help="all containers that run")
@@ -79,7 +79,7 @@ def _require_export(options: Namespace) -> None:
         raise InvalidArgument("--ignore-rootfs and --compress are for --export")
 
 
-def configure_restore(parser: Parser) -> None:
+def configure_restore(parser: Grammar) -> None:
     """Add the arguments of `container restore`."""
     _shared(parser, "restore")
     parser.add_argument("-a", "--all", action="store_true", help="all containers that have a checkpoint")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 SHELLS: Final = ("bash", "zsh", "fish")
 LISTS: Final = ("containers", "pods", "objects")
@@ -61,7 +61,7 @@ _libpod_objects() { _libpod_list objects }
 }
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("shell", choices=SHELLS, nargs="?", help="the shell that is to read the script")
     parser.add_argument("--list", choices=LISTS, help="print names instead, one a line")

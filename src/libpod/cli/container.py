@@ -8,18 +8,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 NOT_THERE = 1
 """The exit status of `exists` for what is not there, podman-container-exists(1)."""
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     parser.add_noun({**CONTAINER_VERBS, **CONTAINER_ONLY_VERBS})
 
 
-def configure_exists(parser: Parser) -> None:
+def configure_exists(parser: Grammar) -> None:
     """Add the arguments of `container exists`."""
     parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
     parser.runs(_exists)

@@ -12,14 +12,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.copying import Place
     from libpod.runtime import Runtime
 
 _STREAM = "-"
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments of `cp`."""
     parser.add_switch(
         "-a", "--archive", default=True, help="give what is copied to the container's user, or to us (true)"
@@ -71,7 +71,7 @@ def _side(runtime: Runtime, text: str, stack: contextlib.ExitStack) -> Place | N
     return stack.enter_context(copying.opened(runtime.engine, runtime.container(name), path or "/"))
 
 
-def configure_export(parser: Parser) -> None:
+def configure_export(parser: Grammar) -> None:
     """Add the arguments of `export`."""
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, not to our output")
     parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")

@@ -8,10 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     creation.configure(parser)
     parser.runs(run)

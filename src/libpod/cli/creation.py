@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
 from libpod.cli import networking, transfers
+from libpod.cli.grammar import REMAINDER
 from libpod.errors import FileError, InvalidArgument
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Collection, Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.create import CreateOptions
     from libpod.oci.options import Namespaces, Resources, SpecOptions
@@ -94,7 +94,7 @@ _SWITCHES = (
 _LOG_SIZE_UNIT_HINT = "such as 10m"
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the flags, the image and the command."""
     parser.free_letter_of_help()
     for short, name, metavar, text in _REPEATED:
@@ -106,12 +106,10 @@ def configure(parser: Parser) -> None:
     networking.configure(parser)
     transfers.add_pull_flags(parser)
     parser.add_argument("image", metavar="IMAGE", help="an image, or with --rootfs a directory")
-    parser.add_argument(
-        "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
-    )
+    parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="what to run, and its arguments")
 
 
-def configure_some(parser: Parser, names: Collection[str]) -> None:
+def configure_some(parser: Grammar, names: Collection[str]) -> None:
     """Add those of the flags that are in *names*, for something that is made with a container."""
     for short, name, metavar, text in _REPEATED:
         if name in names:
@@ -125,7 +123,7 @@ def configure_some(parser: Parser, names: Collection[str]) -> None:
             _add(parser, short, name, help=text, action="store_true")
 
 
-def _add(parser: Parser, short: str, name: str, **keywords: object) -> None:
+def _add(parser: Grammar, short: str, name: str, **keywords: object) -> None:
     names = [short, name] if short else [name]
     parser.add_argument(*names, **keywords)
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.state.protocol import Problem, State
 
 _SQLITE_START: Final = b"SQLite format 3\0"
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     verbs = parser.add_verbs(
         (

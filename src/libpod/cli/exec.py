@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-
 from libpod.cli import selecting
+from libpod.cli.grammar import REMAINDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.cli.streams import Wanted
     from libpod.containers.execute import ExecSession
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("-d", "--detach", action="store_true", help="print the session's ID and go")
     parser.add_argument("-i", "--interactive", action="store_true", help="connect our standard input")
@@ -31,9 +30,7 @@ def configure(parser: Parser) -> None:
         "--env-file", metavar="FILE", action="append", default=[], help="set the variables of a file"
     )
     selecting.add_one(parser)
-    parser.add_argument(
-        "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run, and its arguments"
-    )
+    parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="what to run, and its arguments")
     parser.runs(run)
 
 

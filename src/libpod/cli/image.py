@@ -6,9 +6,9 @@ from libpod.cli.verbs import IMAGE_VERBS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     parser.add_noun(IMAGE_VERBS)

@@ -9,12 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 """Exit statuses of `rmi`, as Podman has them."""
 
 
-def configure_tag(parser: Parser) -> None:
+def configure_tag(parser: Grammar) -> None:
     """Add the arguments of `tag`."""
     parser.add_argument("image", metavar="IMAGE", help="a name or an ID")
     parser.add_argument("names", metavar="NAME", nargs="+", help="a further name")
@@ -29,7 +29,7 @@ def _tag(options: Namespace) -> int:
     return codes.DONE
 
 
-def configure_untag(parser: Parser) -> None:
+def configure_untag(parser: Grammar) -> None:
     """Add the arguments of `untag`."""
     parser.add_argument("image", metavar="IMAGE", help="a name or an ID")
     parser.add_argument("names", metavar="NAME", nargs="*", help="a name to take away; without one, all")
@@ -47,7 +47,7 @@ def _untag(options: Namespace) -> int:
 # ---------------------------------------------------------------- removal
 
 
-def configure_rmi(parser: Parser) -> None:
+def configure_rmi(parser: Grammar) -> None:
     """Add the arguments of `rmi`."""
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="a name or an ID")
     parser.add_argument("-a", "--all", action="store_true", help="all images")
@@ -84,7 +84,7 @@ def _rmi(options: Namespace) -> int:
     return status
 
 
-def configure_prune(parser: Parser) -> None:
+def configure_prune(parser: Grammar) -> None:
     """Add the arguments of `image prune`."""
     parser.add_argument(
         "-a", "--all", action="store_true", help="all images that no container uses, not only nameless ones"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.images.catalog import Catalog
     from libpod.images.listing import Row
     from libpod.images.manager import Images
@@ -42,7 +42,7 @@ def opened(options: Namespace) -> Images:
 # ---------------------------------------------------------------- list
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments of `images`."""
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="only this image, or names like it")
     parser.add_argument("-a", "--all", action="store_true", help="show images that only serve others, too")
@@ -61,7 +61,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def add_filter(parser: Parser, *flags: str) -> None:
+def add_filter(parser: Grammar, *flags: str) -> None:
     """Add the filters of images under these flags."""
     parser.add_argument(
         *flags,
@@ -167,7 +167,7 @@ def _ago(moment: float) -> str:
 # ---------------------------------------------------------------- history
 
 
-def configure_history(parser: Parser) -> None:
+def configure_history(parser: Grammar) -> None:
     """Add the arguments of `history`."""
     _one(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
@@ -177,7 +177,7 @@ def configure_history(parser: Parser) -> None:
     parser.runs(_history)
 
 
-def _one(parser: Parser) -> None:
+def _one(parser: Grammar) -> None:
     parser.add_argument("image", metavar="IMAGE", help="a name, an ID, or the unique beginning of an ID")
 
 
@@ -224,7 +224,7 @@ def _step_cells(step: Step, options: Namespace) -> list[str]:
 # ---------------------------------------------------------------- inspect, exists, tree
 
 
-def configure_inspect(parser: Parser) -> None:
+def configure_inspect(parser: Grammar) -> None:
     """Add the arguments of `image inspect`."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a name or an ID")
     parser.add_format("-f")
@@ -237,7 +237,7 @@ def _inspect(options: Namespace) -> int:
     return inspect.show_each(options.images, opened(options).inspect, options.format)
 
 
-def configure_exists(parser: Parser) -> None:
+def configure_exists(parser: Grammar) -> None:
     """Add the arguments of `image exists`."""
     _one(parser)
     parser.runs(_exists)
@@ -247,7 +247,7 @@ def _exists(options: Namespace) -> int:
     return codes.DONE if opened(options).exists(options.image) else 1
 
 
-def configure_tree(parser: Parser) -> None:
+def configure_tree(parser: Grammar) -> None:
     """Add the arguments of `image tree`."""
     _one(parser)
     parser.add_argument(

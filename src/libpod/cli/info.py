@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 _INDENT = "  "
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_format("-f")
     parser.runs(run)

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.inspecting import Inspection
     from libpod.containers.items import Item, Store
 
 TYPES = ("all", "container", "image", "volume", "pod")
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument(
         "names",
@@ -31,7 +31,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def configure_of_containers(parser: Parser) -> None:
+def configure_of_containers(parser: Grammar) -> None:
     """Add the arguments of `container inspect`."""
     configure(parser)
     parser.set_defaults(type="container")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
@@ -38,7 +38,7 @@ def _seconds(options: Namespace) -> float | None:
     return None if options.time is None else float(options.time)
 
 
-def configure_start(parser: Parser) -> None:
+def configure_start(parser: Grammar) -> None:
     """Add the arguments of `start`. `-a` is `--attach` here, as it is with Podman."""
     selecting.add_all(parser)
     selecting.add_filter(parser, "-f")
@@ -74,19 +74,19 @@ def _start_attached(runtime: Runtime, name: str, options: Namespace) -> int:
     return codes.DONE if status is None else status
 
 
-def configure_init(parser: Parser) -> None:
+def configure_init(parser: Grammar) -> None:
     """Add the arguments of `init`."""
     selecting.add_all(parser, "-a")
     parser.runs(_verb(lambda _options: lambda container: container.init(), "created", "exited"))
 
 
-def _add_time(parser: Parser) -> None:
+def _add_time(parser: Grammar) -> None:
     parser.add_argument(
         "-t", "--time", metavar="SECONDS", type=int, help="how long to wait before it is killed"
     )
 
 
-def configure_stop(parser: Parser) -> None:
+def configure_stop(parser: Grammar) -> None:
     """Add the arguments of `stop`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -116,7 +116,7 @@ def _stop(options: Namespace) -> int:
         return runtimes.for_each(runtime, wanted, stop)
 
 
-def configure_kill(parser: Parser) -> None:
+def configure_kill(parser: Grammar) -> None:
     """Add the arguments of `kill`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -131,7 +131,7 @@ def _kill(options: Namespace) -> Callable[[Container], None]:
     return lambda container: container.kill(number)
 
 
-def configure_pause(parser: Parser) -> None:
+def configure_pause(parser: Grammar) -> None:
     """Add the arguments of `pause`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -139,7 +139,7 @@ def configure_pause(parser: Parser) -> None:
     parser.runs(_verb(lambda _options: lambda container: container.pause(), "running"))
 
 
-def configure_unpause(parser: Parser) -> None:
+def configure_unpause(parser: Grammar) -> None:
     """Add the arguments of `unpause`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -147,7 +147,7 @@ def configure_unpause(parser: Parser) -> None:
     parser.runs(_verb(lambda _options: lambda container: container.unpause(), "paused"))
 
 
-def configure_restart(parser: Parser) -> None:
+def configure_restart(parser: Grammar) -> None:
     """Add the arguments of `restart`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -156,7 +156,7 @@ def configure_restart(parser: Parser) -> None:
     parser.runs(_verb(lambda options: lambda container: container.restart(_seconds(options))))
 
 
-def configure_rm(parser: Parser) -> None:
+def configure_rm(parser: Grammar) -> None:
     """Add the arguments of `rm`."""
     selecting.add_all(parser, "-a")
     selecting.add_files(parser)
@@ -243,7 +243,7 @@ def _exists(runtime: Runtime, name: str) -> bool:
     return True
 
 
-def configure_wait(parser: Parser) -> None:
+def configure_wait(parser: Grammar) -> None:
     """Add the arguments of `wait`."""
     selecting.add_several(parser)
     parser.runs(_wait)
@@ -259,7 +259,7 @@ def _wait(options: Namespace) -> int:
         return runtimes.for_each(runtime, selecting.names(runtime, options), wait, echo=False)
 
 
-def configure_mount(parser: Parser) -> None:
+def configure_mount(parser: Grammar) -> None:
     """Add the arguments of `mount`."""
     selecting.add_all(parser, "-a")
     parser.runs(_mount)
@@ -287,14 +287,14 @@ def _print_mounts(runtime: Runtime) -> int:
     return 0
 
 
-def configure_umount(parser: Parser) -> None:
+def configure_umount(parser: Grammar) -> None:
     """Add the arguments of `umount`."""
     selecting.add_all(parser, "-a")
     parser.add_argument("-f", "--force", action="store_true", help="whoever else has it mounted")
     parser.runs(_verb(lambda options: lambda container: container.unmount(force=options.force)))
 
 
-def configure_cleanup(parser: Parser) -> None:
+def configure_cleanup(parser: Grammar) -> None:
     """Add the arguments of `container cleanup`."""
     selecting.add_all(parser, "-a")
     parser.add_argument("--rm", action="store_true", help="remove it as well")

@@ -11,10 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments of `login`."""
     parser.add_argument("registry", metavar="REGISTRY", nargs="?", default="", help="such as quay.io")
     parser.add_argument("-u", "--username", metavar="NAME", default="", help="who you are")
@@ -26,7 +26,7 @@ def configure(parser: Parser) -> None:
     parser.runs(_login)
 
 
-def _add_places(parser: Parser) -> None:
+def _add_places(parser: Grammar) -> None:
     parser.add_argument("--authfile", metavar="FILE", default="", help="keep credentials in this file")
     parser.add_argument("--cert-dir", metavar="DIRECTORY", default="", help="certificates and keys for TLS")
     parser.add_switch("--tls-verify", help="whether TLS is needed")
@@ -102,7 +102,7 @@ def _password(options: Namespace) -> str:
     return getpass.getpass("Password: ", sys.stderr)
 
 
-def configure_logout(parser: Parser) -> None:
+def configure_logout(parser: Grammar) -> None:
     """Add the arguments of `logout`."""
     parser.add_argument("registry", metavar="REGISTRY", nargs="?", default="", help="such as quay.io")
     parser.add_argument("-a", "--all", action="store_true", help="all registries")

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
     from libpod.oci.logs import LogLine, Selection
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     add_selection(parser)
     parser.add_argument("-n", "--names", action="store_true", help="put names before the lines, not IDs")
@@ -24,7 +24,7 @@ def configure(parser: Parser) -> None:
     parser.runs(run)
 
 
-def add_selection(parser: Parser) -> None:
+def add_selection(parser: Grammar) -> None:
     """Add the arguments that tell which lines are wanted, and how."""
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the container ends")
     parser.add_argument("-t", "--timestamps", action="store_true", help="put the time before each line")

@@ -80,9 +80,9 @@ def _parse(given: options.Given) -> Namespace:
 
         # What every boot runs: to import the parser would take longer than all else that it does.
         return refresh.plain(given)
-    from libpod.cli import parser
+    from libpod.cli import grammar
 
-    return parser.parse(given)
+    return grammar.parse(given)
 
 
 def _no_verb(parser: Parser) -> int:

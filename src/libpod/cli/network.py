@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.network.conflist import Networks
 
 HEADER: Final = ("NETWORK ID", "NAME", "DRIVER")
 HEADERS: Final = {"ID": "NETWORK ID"}
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     verbs = parser.add_verbs(
         (("ls", "List networks. The first is the default one, unless another is configured."),

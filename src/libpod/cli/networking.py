@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.joining import NetworkOptions, NetworkRequest
 
@@ -25,7 +25,7 @@ NONE = "none"
 SLIRP = "slirp4netns"
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the flags."""
     parser.add_argument(
         "--network", "--net", metavar="MODE", action="append", default=[],

@@ -1,21 +1,22 @@
-"""The grammar of the command line, with Podman's rules for what is refused and how."""
+"""The grammar of the command line by argparse, with Podman's rules for what is refused and how.
+
+It decides what is not plain (`libpod.cli.grammar`), and knows the help.
+"""
 
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 
 from libpod.cli import options as global_options
 from libpod.cli import output, verbs
+from libpod.cli.grammar import Grammar, WrongValue, truth
 from libpod.errors import InvalidArgument
 from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from typing import Any, NoReturn
-
-    Run = Callable[[argparse.Namespace], int]
 
 # Not in other languages: `Parser.error` knows its messages by their words, and to look for translations takes
 # as long as all parsing.
@@ -24,7 +25,7 @@ argparse._ = str  # type: ignore[attr-defined]
 _DESCRIPTION = "Keep containers and pods, and make their state true again after a reboot."
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser, Grammar):
     """A parser that raises InvalidArgument, and takes no flag by halves."""
 
     def __init__(self, *, prog: str, description: str, usage: str | None = None) -> None:
@@ -63,17 +64,6 @@ class Parser(argparse.ArgumentParser):
             message = f"unrecognized command '{self.prog} {rest.rpartition(chr(39) + ' (')[0]}'"
         raise InvalidArgument(message, hint=f"see '{self.prog} --help'")
 
-    def add_noun(self, table: Mapping[str, verbs.Verb]) -> None:
-        """Add the verbs of a noun; where the one that is asked for is among them, that one alone.
-
-        conmon waits for `container cleanup` at the end of every container: to make the grammar of all other
-        verbs would take longer than its work.
-        """
-        wanted = {name: verb for name, verb in table.items() if name == self.asked} or table
-        made = self.add_verbs((name, verb.description) for name, verb in wanted.items())
-        for name, verb in wanted.items():
-            getattr(import_module(verb.module), verb.configure)(made[name])
-
     def add_verbs(self, table: Iterable[tuple[str, str]]) -> dict[str, Parser]:
         """Add verbs, given as names and descriptions. One of them must follow."""
         group = self.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser, prog=self.prog)
@@ -84,25 +74,6 @@ class Parser(argparse.ArgumentParser):
             )
         self.set_defaults(missing_verb=self)
         return found
-
-    def runs(self, run: Run) -> None:
-        """Call *run* with what was parsed; its value is the exit status."""
-        self.set_defaults(run=run, missing_verb=None, prog=self.prog)
-
-    def add_detach_keys(self) -> None:
-        """Add `--detach-keys`, for a verb that may connect a terminal to a container."""
-        self.add_argument(
-            "--detach-keys", metavar="KEYS", help="what to type to leave it running (ctrl-p,ctrl-q)"
-        )
-
-    def add_attach_flags(self) -> None:
-        """Add the flags of a verb that connects us to a container's first process."""
-        self.add_detach_keys()
-        self.add_switch("--sig-proxy", default=True, help="give signals that we get to the container (true)")
-
-    def add_switch(self, *names: str, default: bool | None = None, help: str) -> None:  # noqa: A002
-        """Add a flag that is true or false; *default* without it."""
-        self.add_argument(*names, action="store_true", default=default, help=help)
 
     def _parse_optional(self, arg_string: str) -> Any:
         """A flag that takes no value may be told that it is meant: `--rm=true`, `-i=false`."""
@@ -120,15 +91,11 @@ class Parser(argparse.ArgumentParser):
         before_rest = action in words[:-1] and words[-1].nargs == argparse.REMAINDER
         return pattern.replace("-*)", ")") if before_rest else pattern
 
-    def add_format(self, *short: str, templates: bool = True) -> None:
-        """Add `--format json`, and *templates* as well (`libpod.cli.templates`)."""
-        flags = (*short, "--format")
-        if templates:
-            self.add_argument(
-                *flags, metavar="json|TEMPLATE", type=_form, help="print JSON, or what a template says"
-            )
-        else:
-            self.add_argument(*flags, choices=("json",), help="print JSON instead of text")
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except WrongValue as error:
+            raise argparse.ArgumentError(action, str(error)) from error
 
 
 class _Told(argparse.Action):
@@ -141,7 +108,7 @@ class _Told(argparse.Action):
     def __call__(self, _parser: object, namespace: argparse.Namespace, *_ignored: object) -> None:
         try:
             setattr(namespace, self.dest, truth(self._value))
-        except argparse.ArgumentTypeError as error:
+        except WrongValue as error:
             raise argparse.ArgumentError(self, str(error)) from error
 
 
@@ -166,22 +133,6 @@ def _grouped_verbs() -> Iterator[str]:
         yield f"{heading}:\n{''.join(lines)}"
 
 
-def _form(text: str) -> str:
-    if text != "json" and "{{" not in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither json nor a template such as '{{{{.Names}}}}'")
-    return text
-
-
-def truth(text: str) -> bool:
-    """The value of a switch that was given one, `--sig-proxy=false`, as Go's strconv.ParseBool takes it."""
-    word = text.lower()
-    if word in ("true", "t", "1"):
-        return True
-    if word in ("false", "f", "0"):
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
-
-
 def _in_a_list(description: str) -> str:
     first = description.partition(". ")[0].removesuffix(".")
     return (first[0].lower() + first[1:]).replace("%", "%%")
@@ -197,7 +148,7 @@ def make_parser(verb: str | None = None, following: str | None = None) -> Parser
     made = parser.add_verbs((name, entry.description) for name, entry in wanted.items())
     for name, entry in wanted.items():
         made[name].asked = following
-        getattr(import_module(entry.module), entry.configure)(made[name])
+        entry.configuration()(made[name])
     return parser
 
 

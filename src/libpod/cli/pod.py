@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
     Row = Mapping[str, Any]
 
@@ -34,12 +34,12 @@ CONTAINER_COLUMNS: Final = {"ids": ("IDS", "Id"), "names": ("NAMES", "Names"), "
 """By the flag --ctr-…: the heading, and the key in what a row has of each container."""
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     parser.add_noun(POD_VERBS)
 
 
-def configure_ps(parser: Parser) -> None:
+def configure_ps(parser: Grammar) -> None:
     """Add the arguments of `pod ps`."""
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
@@ -55,7 +55,7 @@ def configure_ps(parser: Parser) -> None:
     parser.runs(run_ps)
 
 
-def configure_inspect(parser: Parser) -> None:
+def configure_inspect(parser: Grammar) -> None:
     """Add the arguments of `pod inspect`."""
     podlife.add_pods(parser)
     parser.add_format("-f")

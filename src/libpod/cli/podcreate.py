@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from libpod.cli import codes, creation, networking, output
 from libpod.errors import InvalidArgument
 
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.create import CreateOptions
     from libpod.containers.podcreate import PodOptions
@@ -34,7 +32,7 @@ _ONLY_WITH_INFRA: Final = (
 )  # fmt: skip
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("pod_name", metavar="NAME", nargs="?", help="the same as --name")
     parser.add_argument("-n", "--name", metavar="NAME", help="give it this name")
@@ -151,13 +149,13 @@ def _check_infra(options: Namespace, *, infra: bool) -> None:
 
 def _template(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     """The infra container as `create` would make it with these flags."""
-    from libpod.cli.parser import Parser
+    from libpod.cli import grammar
 
-    parser = Parser(prog=options.prog, description="")
-    creation.configure(parser)
-    values = vars(parser.parse_args(["infra"]))
+    plain = grammar.Plain(options.prog)
+    creation.configure(plain)
+    values = plain.read(["infra"])
     values.update({name: value for name, value in vars(options).items() if name in values})
     values.update(label=[], label_file=[], name=None, pod=None, pod_id_file=None, hostname=None)
     values.update(conmon_pidfile=options.infra_conmon_pidfile)
-    template = creation.create_options(argparse.Namespace(**values), config)
+    template = creation.create_options(grammar.namespace(values), config)
     return template._replace(image="")

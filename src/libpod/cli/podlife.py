@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.pod import Pod
     from libpod.errors import LibpodError
     from libpod.runtime import Runtime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOT_THERE: Final = 1
 
 
-def add_pods(parser: Parser, *, with_all: bool = False, with_files: bool = False) -> None:
+def add_pods(parser: Grammar, *, with_all: bool = False, with_files: bool = False) -> None:
     """Add the arguments that name pods."""
     parser.add_argument("pods", metavar="POD", nargs="*", help="a name, an ID, or the beginning of an ID")
     parser.add_argument("-l", "--latest", action="store_true", help="the latest pod")
@@ -36,7 +36,7 @@ def add_pods(parser: Parser, *, with_all: bool = False, with_files: bool = False
         )
 
 
-def _add_time(parser: Parser) -> None:
+def _add_time(parser: Grammar) -> None:
     parser.add_argument(
         "-t", "--time", metavar="SECONDS", type=int, help="how long to wait before a container is killed"
     )
@@ -48,13 +48,13 @@ def _seconds(options: Namespace) -> float | None:
     return None if options.time is None else float(options.time)
 
 
-def configure_start(parser: Parser) -> None:
+def configure_start(parser: Grammar) -> None:
     """Add the arguments of `pod start`."""
     add_pods(parser, with_all=True, with_files=True)
     parser.runs(_verb(lambda pod, _options: pod.start()))
 
 
-def configure_stop(parser: Parser) -> None:
+def configure_stop(parser: Grammar) -> None:
     """Add the arguments of `pod stop`."""
     add_pods(parser, with_all=True, with_files=True)
     _add_time(parser)
@@ -62,7 +62,7 @@ def configure_stop(parser: Parser) -> None:
     parser.runs(_verb(lambda pod, options: pod.stop(_seconds(options))))
 
 
-def configure_kill(parser: Parser) -> None:
+def configure_kill(parser: Grammar) -> None:
     """Add the arguments of `pod kill`."""
     add_pods(parser, with_all=True)
     parser.add_argument("-s", "--signal", metavar="SIGNAL", default="KILL", help="a name or a number (KILL)")
@@ -75,7 +75,7 @@ def _kill(pod: Pod, options: Namespace) -> None:
     pod.kill(units.signal_number(options.signal))
 
 
-def configure_pause(parser: Parser) -> None:
+def configure_pause(parser: Grammar) -> None:
     """Add the arguments of `pod pause`."""
     add_pods(parser, with_all=True)
     parser.runs(_verb(_pause))
@@ -86,20 +86,20 @@ def _pause(pod: Pod, options: Namespace) -> None:
     pod.pause()
 
 
-def configure_unpause(parser: Parser) -> None:
+def configure_unpause(parser: Grammar) -> None:
     """Add the arguments of `pod unpause`."""
     add_pods(parser, with_all=True)
     parser.runs(_verb(lambda pod, _options: pod.unpause()))
 
 
-def configure_restart(parser: Parser) -> None:
+def configure_restart(parser: Grammar) -> None:
     """Add the arguments of `pod restart`."""
     add_pods(parser, with_all=True)
     _add_time(parser)
     parser.runs(_verb(lambda pod, options: pod.restart(_seconds(options))))
 
 
-def configure_rm(parser: Parser) -> None:
+def configure_rm(parser: Grammar) -> None:
     """Add the arguments of `pod rm`."""
     add_pods(parser, with_all=True, with_files=True)
     _add_time(parser)
@@ -108,13 +108,13 @@ def configure_rm(parser: Parser) -> None:
     parser.runs(_rm)
 
 
-def configure_prune(parser: Parser) -> None:
+def configure_prune(parser: Grammar) -> None:
     """Add the arguments of `pod prune`."""
     asking.add_force(parser)
     parser.runs(_prune)
 
 
-def configure_exists(parser: Parser) -> None:
+def configure_exists(parser: Grammar) -> None:
     """Add the arguments of `pod exists`."""
     parser.add_argument("pod", metavar="POD", help="a name, an ID, or the beginning of an ID")
     parser.runs(_exists)
@@ -245,7 +245,7 @@ def chosen(options: Namespace, created: Callable[[], Mapping[str, str]]) -> list
     return given
 
 
-def add_pod(parser: Parser) -> None:
+def add_pod(parser: Grammar) -> None:
     """Add the argument that names one pod."""
     parser.add_argument("pods", metavar="POD", nargs="?", help="a name, an ID, or the beginning of an ID")
     parser.add_argument("-l", "--latest", action="store_true", help="the latest pod")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
 from libpod.cli import codes, output, podlife
+from libpod.cli.grammar import REMAINDER
 from libpod.errors import InvalidState
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
     from libpod.containers.pod import Pod
     from libpod.containers.statistics import Usage
@@ -30,7 +30,7 @@ _ALIVE: Final = ("running", "paused")
 _CLEAR: Final = "\x1b[2J\x1b[H"
 
 
-def configure_stats(parser: Parser) -> None:
+def configure_stats(parser: Grammar) -> None:
     """Add the arguments of `pod stats`."""
     podlife.add_pods(parser)
     parser.add_argument("-a", "--all", action="store_true", help="all pods, which is what is shown anyway")
@@ -107,11 +107,11 @@ def _in_binary(usage: Usage) -> str:
     return f"{told(usage.figures.memory)} / {told(usage.memory_limit)}"
 
 
-def configure_top(parser: Parser) -> None:
+def configure_top(parser: Grammar) -> None:
     """Add the arguments of `pod top`."""
     podlife.add_pod(parser)
     parser.add_argument(
-        "columns", metavar="COLUMN", nargs=argparse.REMAINDER, help="user, pid, ppid, args, … (podman-top(1))"
+        "columns", metavar="COLUMN", nargs=REMAINDER, help="user, pid, ppid, args, … (podman-top(1))"
     )
     parser.runs(run_top)
 

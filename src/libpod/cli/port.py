@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.items import Item
     from libpod.containers.listing import Listing
 
     Row = dict[str, object]
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("-a", "--all", action="store_true", help="show those of all running containers")
     parser.add_argument(

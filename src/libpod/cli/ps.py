@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.items import Store
     from libpod.containers.listing import Listing
 
@@ -26,7 +26,7 @@ SORT_KEYS: Final = ("command", "created", "id", "image", "names", "runningfor", 
 _LONGEST_COMMAND: Final = 17
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("-a", "--all", action="store_true", help="show all containers, not only running ones")
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from libpod.boot.marker import BootRecord
+    from libpod.cli.grammar import Grammar
     from libpod.cli.options import Given
-    from libpod.cli.parser import Parser
     from libpod.config.sources import Settings
 
 # The reason of `libpod.boot.decide` for the same, whose import would take longer than all that this run does.
@@ -43,7 +43,7 @@ def plain(given: Given) -> Namespace:
     return found
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument(

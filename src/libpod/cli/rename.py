@@ -8,10 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments of `rename`."""
     parser.add_argument("container", metavar="CONTAINER", help="a name, an ID, or its beginning")
     parser.add_argument("name", metavar="NAME", help="its new name")
@@ -26,7 +26,7 @@ def _rename(options: Namespace) -> int:
     return codes.DONE
 
 
-def configure_prune(parser: Parser) -> None:
+def configure_prune(parser: Grammar) -> None:
     """Add the arguments of `container prune`."""
     asking.add_force(parser)
     parser.add_argument(

@@ -9,37 +9,37 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
 _LONGEST_ID = 4096
 
 
-def add_several(parser: Parser) -> None:
+def add_several(parser: Grammar) -> None:
     """Add the arguments of a verb that is for containers that are named, or the latest."""
     parser.add_argument("container", metavar="CONTAINER", nargs="*", help="a name, an ID, or its beginning")
     add_latest(parser)
 
 
-def add_latest(parser: Parser) -> None:
+def add_latest(parser: Grammar) -> None:
     """Add `--latest`, beside an argument that names a container."""
     parser.add_argument("-l", "--latest", action="store_true", help="the container that was made last")
 
 
-def add_one(parser: Parser) -> None:
+def add_one(parser: Grammar) -> None:
     """Add the arguments of a verb that is for one container; see `one`."""
     parser.add_argument("container", metavar="CONTAINER", nargs="?", help="a name, an ID, or its beginning")
     add_latest(parser)
 
 
-def add_all(parser: Parser, *short: str) -> None:
+def add_all(parser: Grammar, *short: str) -> None:
     """Add the arguments of a verb that can be done with all containers, *short* the letter of `--all`."""
     add_several(parser)
     parser.add_argument(*short, "--all", action="store_true", help="all containers that it can be done with")
 
 
-def add_files(parser: Parser) -> None:
+def add_files(parser: Grammar) -> None:
     """Add `--cidfile`."""
     parser.add_argument(
         "--cidfile",
@@ -50,7 +50,7 @@ def add_files(parser: Parser) -> None:
     )
 
 
-def add_filter(parser: Parser, *short: str) -> None:
+def add_filter(parser: Grammar, *short: str) -> None:
     """Add `--filter`, *short* its letter."""
     parser.add_argument(
         *short, "--filter", metavar="KEY=VALUE", action="append", default=[], help="those that ps would show"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from libpod.cgroups import Manager
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.statistics import Usage
 
 HEADER: Final = (
@@ -29,7 +29,7 @@ _CLEAR: Final = "\x1b[2J\x1b[H"
 DEFAULT_INTERVAL: Final = 5
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("container", metavar="CONTAINER", nargs="*", help="those alone (all that run)")
     parser.add_argument("-a", "--all", action="store_true", help="show those that do not run, too")

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
-
 from libpod.cli import codes, output, selecting
+from libpod.cli.grammar import REMAINDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the arguments."""
     selecting.add_one(parser)
     parser.add_argument(
         "columns",
         metavar="COLUMN",
-        nargs=argparse.REMAINDER,
+        nargs=REMAINDER,
         help="user, pid, ppid, args, … as podman-top(1) has them; or options of the container's own ps",
     )
     parser.runs(run)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import NoReturn
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.create import CreateOptions
     from libpod.images.transport import Options
     from libpod.runtime import Runtime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- what transfers have in common
 
 
-def add_registry_flags(parser: Parser) -> None:
+def add_registry_flags(parser: Grammar) -> None:
     """Add what reaching a registry may need."""
     parser.add_argument("--authfile", metavar="FILE", default="", help="read credentials from this file")
     parser.add_argument("--creds", metavar="USER:PASSWORD", default="", help="credentials for this once")
@@ -35,7 +35,7 @@ def add_registry_flags(parser: Parser) -> None:
     )
 
 
-def add_platform_flags(parser: Parser) -> None:
+def add_platform_flags(parser: Grammar) -> None:
     """Add the choice among the images of a list."""
     parser.add_argument("--arch", metavar="ARCH", default="", help="for this machine instead of ours")
     parser.add_argument("--os", metavar="OS", default="", help="for this operating system")
@@ -43,7 +43,7 @@ def add_platform_flags(parser: Parser) -> None:
     parser.add_argument("--platform", metavar="OS/ARCH[/VARIANT]", default="", help="all three at once")
 
 
-def _add_quiet(parser: Parser) -> None:
+def _add_quiet(parser: Grammar) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
 
 
@@ -98,7 +98,7 @@ def _terminal() -> int | None:
 # ---------------------------------------------------------------- pull
 
 
-def configure_pull(parser: Parser) -> None:
+def configure_pull(parser: Grammar) -> None:
     """Add the arguments of `pull`."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a name, or a place such as dir:DIRECTORY")
     parser.add_argument("-a", "--all-tags", action="store_true", help="every tag of the repository")
@@ -147,7 +147,7 @@ def _silent(_line: str) -> None:
 # ---------------------------------------------------------------- pull of create and run
 
 
-def add_pull_flags(parser: Parser) -> None:
+def add_pull_flags(parser: Grammar) -> None:
     """Add when and how `create` and `run` pull the image."""
     parser.add_argument(
         "--pull", metavar="POLICY", nargs="?", const="always", default="missing",
@@ -183,7 +183,7 @@ def with_image(runtime: Runtime, options: Namespace, wanted: CreateOptions) -> C
 # ---------------------------------------------------------------- push
 
 
-def configure_push(parser: Parser) -> None:
+def configure_push(parser: Grammar) -> None:
     """Add the arguments of `push`."""
     parser.add_argument("image", metavar="IMAGE", help="a name or an ID")
     parser.add_argument(
@@ -227,7 +227,7 @@ def _push(options: Namespace) -> int:
 # ---------------------------------------------------------------- save and load
 
 
-def configure_save(parser: Parser) -> None:
+def configure_save(parser: Grammar) -> None:
     """Add the arguments of `save`."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="an image, and further names for it")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file (standard output)")
@@ -262,7 +262,7 @@ def _save(options: Namespace) -> int:
     return codes.DONE
 
 
-def configure_load(parser: Parser) -> None:
+def configure_load(parser: Grammar) -> None:
     """Add the arguments of `load`."""
     parser.add_argument("-i", "--input", metavar="FILE", help="read this file or directory (standard input)")
     _add_quiet(parser)
@@ -289,7 +289,7 @@ def _load(options: Namespace) -> int:
 # ---------------------------------------------------------------- import
 
 
-def configure_import(parser: Parser) -> None:
+def configure_import(parser: Grammar) -> None:
     """Add the arguments of `import`."""
     parser.add_argument("source", metavar="FILE|URL|-", help="the tar; - is standard input")
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="the name of the image")
@@ -300,7 +300,7 @@ def configure_import(parser: Parser) -> None:
     parser.runs(_import)
 
 
-def add_change_flags(parser: Parser) -> None:
+def add_change_flags(parser: Grammar) -> None:
     """Add `--change`."""
     parser.add_argument(
         "-c",

@@ -1,13 +1,16 @@
 """The verbs, and the module of each; a module is imported when its verb is asked for.
 
-Its function `configure(parser)` adds the verb's arguments to its `Parser` and names the function to run.
+Its function `configure(parser)` adds the verb's arguments to a `Grammar` and names the function to run.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
+
+    from libpod.cli.grammar import Grammar
 
 
 class Verb:
@@ -19,6 +22,12 @@ class Verb:
         self.module = f"libpod.cli.{noun}"
         self.description = description
         self.configure = configure
+
+    def configuration(self) -> Callable[[Grammar], None]:
+        """The function, whose module is imported now."""
+        # As importlib.import_module, but that is a module to import itself.
+        found: Callable[[Grammar], None] = getattr(__import__(self.module, fromlist=("",)), self.configure)
+        return found
 
 
 CONTAINER_VERBS: Final = {

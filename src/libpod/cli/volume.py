@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final
 
-    from libpod.cli.parser import Parser
+    from libpod.cli.grammar import Grammar
     from libpod.containers.items import Item
     from libpod.runtime import Runtime
 
@@ -30,7 +30,7 @@ _VERBS: Final = (
 )
 
 
-def configure(parser: Parser) -> None:
+def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     verbs = parser.add_verbs(_VERBS)
     _configure_create(verbs["create"])
@@ -54,18 +54,18 @@ def configure(parser: Parser) -> None:
         verbs[name].runs(run)
 
 
-def _several(parser: Parser) -> None:
+def _several(parser: Grammar) -> None:
     parser.add_argument("volume", metavar="VOLUME", nargs="*", help="a name, or its unique beginning")
 
 
-def _filters(parser: Parser) -> None:
+def _filters(parser: Grammar) -> None:
     parser.add_argument(
         "--filter", metavar="KEY=VALUE", action="append", default=[], dest="filters",
         help="name, driver, scope, label, opt, dangling, anonymous, until",
     )  # fmt: skip
 
 
-def _configure_create(parser: Parser) -> None:
+def _configure_create(parser: Grammar) -> None:
     parser.add_argument("--driver", metavar="NAME", default="local", help="the volume driver (local)")
     parser.add_argument(
         "-l", "--label", metavar="NAME[=VALUE]", action="append", default=[], help="set a label"
@@ -78,7 +78,7 @@ def _configure_create(parser: Parser) -> None:
     parser.runs(run_create)
 
 
-def _configure_ls(parser: Parser) -> None:
+def _configure_ls(parser: Grammar) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print names only")
     parser.add_argument("-n", "--noheading", action="store_true", help="print no header")
     _filters(parser)
@@ -86,7 +86,7 @@ def _configure_ls(parser: Parser) -> None:
     parser.runs(run_ls)
 
 
-def _configure_rm(parser: Parser) -> None:
+def _configure_rm(parser: Grammar) -> None:
     _several(parser)
     parser.add_argument("-a", "--all", action="store_true", help="all volumes")
     parser.add_argument("-f", "--force", action="store_true", help="remove the containers that use it first")
