@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from libpod.cli.main import script
 
-from libpod.cli.main import main
-
-sys.exit(main())
+script()

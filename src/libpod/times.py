@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
-from datetime import datetime
 
 from libpod.errors import DecodeError, InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+else:
+    # Up to Python 3.11 `datetime` makes all its classes in Python first, and then takes those of C.
+    try:
+        from _datetime import datetime
+    except ImportError:
+        from datetime import datetime
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 """How Go writes a time that was never set, in UTC."""
@@ -50,6 +58,8 @@ def point_in_time(text: str, now: float | None = None) -> float:
     RFC 3339 (a zone may be missing: local time), seconds since 1970, or a duration before *now* such as
     `10m` or `1h30m`. InvalidArgument for anything else.
     """
+    import re
+
     pieces = re.findall(_DURATION, text)
     if pieces and "".join(amount + unit for amount, unit in pieces) == text:
         ago = sum(float(amount) * _UNITS[unit] for amount, unit in pieces)

@@ -26,11 +26,9 @@ SETTLE_SECONDS = 30.0
 FLUSHES = "fsync,fdatasync,sync,syncfs,msync"
 SCRIPT = """\
 #!{python}
-import sys
+from libpod.cli.main import script
 
-from libpod.cli.main import main
-
-sys.exit(main())
+script()
 """
 
 

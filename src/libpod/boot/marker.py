@@ -26,7 +26,7 @@ import os
 
 from libpod import failpoints
 from libpod.errors import DecodeError, FileError
-from libpod.host import files
+from libpod.host import files, jsonutil
 from libpod.locks.boot import GIVE_UP_AFTER, BootLock
 
 TYPE_CHECKING = False
@@ -174,7 +174,7 @@ def read_record(path: str) -> BootRecord | None:
     found = _read(path)
     if found is None:
         return None
-    return _decode_record(_load_object(found[0], path), path)
+    return _decode_record(jsonutil.loads_object(found[0], path), path)
 
 
 def _decode_record(value: dict[str, object], path: str) -> BootRecord:
@@ -212,18 +212,6 @@ def write_record(path: str, record: BootRecord) -> None:
     files.write_atomic(path, data, mode=RECORD_MODE, sync_dir=False)
 
 
-def _load_object(data: bytes, path: str) -> dict[str, object]:
-    import json
-
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise DecodeError(f"{path}: not JSON: {error}", source=path) from error
-    if not isinstance(value, dict):
-        raise DecodeError(f"{path}: expected a JSON object", source=path)
-    return value
-
-
 def _text(value: dict[str, object], key: str, path: str) -> str:
     found = value.get(key)
     if not isinstance(found, str):
@@ -255,7 +243,7 @@ def read_pending(tmp_dir: str, boot_id: str | None) -> set[int] | None:
     if found is None:
         return None
     try:
-        value = _load_object(found[0], path)
+        value = jsonutil.loads_object(found[0], path)
     except DecodeError:
         return None
     others = value.get("locks_of_others")
@@ -332,7 +320,7 @@ def pid_namespace() -> int | None:
 def read_report(tmp_dir: str) -> dict[str, object]:
     """The report of the last refresh in this boot. FileError (ENOENT) where there was none; DecodeError."""
     path = os.path.join(tmp_dir, REPORT)
-    return _load_object(files.read_bytes(path), path)
+    return jsonutil.loads_object(files.read_bytes(path), path)
 
 
 # ---------------------------------------------------------------- is this boot done

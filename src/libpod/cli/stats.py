@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from libpod.cgroups import Manager
     from libpod.cli.grammar import Grammar
+    from libpod.config.sources import Settings
     from libpod.containers.statistics import Usage
 
 HEADER: Final = (
@@ -52,21 +53,22 @@ def run(options: Namespace) -> int:
     """Print figures, once or again and again until Ctrl-C."""
     from libpod import cgroups
     from libpod.cli import stores
-    from libpod.config.runtime import RuntimeConfig
     from libpod.errors import InvalidArgument
 
     if options.interval < 1:
         raise InvalidArgument("--interval is at least one second")
-    # What the database remembers says nothing of control groups: it need not be opened for that.
-    config = RuntimeConfig.from_settings(stores.collect(options, create=False))
-    manager = cgroups.open_manager(config.cgroup_manager)
-    if config.rootless:
+    # What the database remembers says nothing of control groups: the settings are enough.
+    settings = stores.collect(options)
+    name = str(settings.values["cgroup_manager"])
+    if settings.account.rootless:
         from libpod.cgroups import user
 
-        manager = user.open_manager(config.cgroup_manager, config.uid)
+        manager = user.open_manager(name, settings.account.uid)
+    else:
+        manager = cgroups.open_manager(name)
     before: dict[str, Usage] = {}
     while True:
-        usages = _read(manager, options)
+        usages = _read(manager, options, settings)
         if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
             output.data(_CLEAR)
         _print(usages, before, options)
@@ -76,13 +78,13 @@ def run(options: Namespace) -> int:
         time.sleep(options.interval)
 
 
-def _read(manager: Manager, options: Namespace) -> list[Usage]:
+def _read(manager: Manager, options: Namespace, settings: Settings) -> list[Usage]:
     """Those named, which must be there; else all. One that does not run has no figures."""
     from libpod.cli import stores
     from libpod.containers import items, statistics
     from libpod.errors import NoSuchContainer
 
-    with stores.Store(options) as store:
+    with stores.Store(options, settings) as store:
         found = items.read_containers(store.state).containers
     if options.container and not found:
         raise NoSuchContainer(options.container[0])

@@ -89,11 +89,12 @@ def make_runtime(settings: Settings, progress: Progress) -> Runtime:
 class Store:
     """An open store; a context manager. Opening refreshes it where this boot needs that.
 
-    *state* is the database, for reading only; *tmp_dir* is the runtime directory of this boot.
+    *settings* are those of the flags, where they are known. *state* is the database, for reading only;
+    *tmp_dir* is the runtime directory of this boot.
     """
 
-    def __init__(self, options: Namespace) -> None:
-        settings = collect(options)
+    def __init__(self, options: Namespace, settings: Settings | None = None) -> None:
+        settings = collect(options) if settings is None else settings
         record = finished(settings)
         self.state: State
         if record is None:

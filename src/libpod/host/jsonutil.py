@@ -7,19 +7,25 @@ change is the same record byte for byte (checked against databases that Podman 4
 The accessors are for values from outside: databases, tools, other programs' files. A key that is absent
 or null is *default*, as in Go; without a default, and for a value of another type, they raise
 `libpod.errors.DecodeError`, which names the source, the key and what was expected.
+
+What is read is nearly always sound, and is read by the scanner that `json` itself uses: to import `json`,
+with the regular expressions that it compiles, takes longer than many a verb's reading. It reads whatever is
+not sound, for its errors.
 """
 
 from __future__ import annotations
 
-import json
-import re
+try:
+    from _json import make_scanner
+except ImportError:  # a Python that has it not in C
+    from json.scanner import make_scanner
 
 from libpod.errors import DecodeError, InternalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, NoReturn, TypeVar
+    from typing import Any, Final, NoReturn, TypeVar
 
     T = TypeVar("T")
 
@@ -28,10 +34,6 @@ else:
     REQUIRED = object()
 """The default of a key that must be there."""
 
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, skipkeys=False
-)
-_STRING_ENCODER = json.JSONEncoder(ensure_ascii=False)
 # These occur in JSON text only inside strings, so the whole text may be searched.
 _ESCAPES = (
     ("&", "\\u0026"),
@@ -40,6 +42,7 @@ _ESCAPES = (
     ("\u2028", "\\u2028"),
     ("\u2029", "\\u2029"),
 )
+_SPACE = " \t\n\r"
 _SHORT_ESCAPE = r"\\."
 _SHORT_ESCAPES = {"\\b": "\\u0008", "\\f": "\\u000c"}
 # A number that Python writes in another way than Go: "1.0", "1e-05", "1e+16".
@@ -49,14 +52,58 @@ _FLOAT = r"(?:^|[:,\[])-?\d+(?:\.0|(?:\.\d+)?e[+-]\d+)(?:$|[,}\]])"
 # ---------------------------------------------------------------- text to values and back
 
 
+class _Rules:
+    """What `make_scanner` wants to know: as json.JSONDecoder is without arguments, but for constants."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    memo: Final[dict[str, str]] = {}
+
+    @staticmethod
+    def parse_constant(name: str) -> NoReturn:
+        """Refuse NaN and Infinity."""
+        raise ValueError(f"{name} is not a JSON value")
+
+
+_scan = make_scanner(_Rules)  # type: ignore[arg-type]
+
+
+def scan(text: str, start: int = 0) -> tuple[object, int]:
+    """The value that begins at *start* in *text*, without space before it, and where it ends.
+
+    ValueError or RecursionError where there is none.
+    """
+    try:
+        return _scan(text, start)
+    except StopIteration as error:
+        raise ValueError(f"no JSON value at character {start}") from error
+
+
 def loads(data: bytes, source: str) -> object:
     """The value in *data*. DecodeError, naming *source* and the position, if it is not JSON in UTF-8."""
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DecodeError(
             f"{source}: invalid JSON: not UTF-8 text at byte offset {error.start}", source=source
         ) from error
+    try:
+        value, end = scan(text, len(text) - len(text.lstrip(_SPACE)))
+        if not text[end:].strip(_SPACE):
+            return value
+    except (ValueError, RecursionError):
+        pass
+    return _loads_slowly(text, source)
+
+
+def _loads_slowly(text: str, source: str) -> object:
+    """As `loads`, with words for what is wrong."""
+    import json
+
+    try:
+        return json.loads(text, parse_constant=_Rules.parse_constant)
     except json.JSONDecodeError as error:
         raise DecodeError(
             f"{source}: invalid JSON at line {error.lineno}, column {error.colno}: {error.msg}", source=source
@@ -74,14 +121,12 @@ def loads_object(data: bytes, source: str) -> dict[str, object]:
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
-
-
 def dumps(value: object) -> bytes:
     """*value* as Go's encoder writes it, without a newline at the end."""
+    import re
+
     try:
-        text = _ENCODER.encode(value)
+        text = _encode(value)
         if re.search(_FLOAT, text):
             text = _encode_slowly(value)
     except (TypeError, ValueError, RecursionError) as error:
@@ -95,16 +140,23 @@ def dumps(value: object) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def _encode(value: object) -> str:
+    """As the encoder of json has it, which refuses what is no number in JSON."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
 def _encode_slowly(value: object) -> str:
     """The same as the encoder, but with Go's form of floating-point numbers."""
     if isinstance(value, float):
         return go_float(value)
     if isinstance(value, dict):
-        members = (f"{_STRING_ENCODER.encode(key)}:{_encode_slowly(item)}" for key, item in value.items())
+        members = (f"{_encode(key)}:{_encode_slowly(item)}" for key, item in value.items())
         return "{" + ",".join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_encode_slowly, value)) + "]"
-    return _ENCODER.encode(value)
+    return _encode(value)
 
 
 def go_float(value: float) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import resource
-import signal
-
 from libpod.errors import InvalidArgument
 from libpod.values import NamedTuple
 
@@ -24,6 +20,8 @@ CPU_PERIOD = 100_000
 
 def memory_size(text: str, option: str) -> int:
     """Bytes of `512`, `64k`, `1.5g`; -1 for `-1`. InvalidArgument naming *option* for anything else."""
+    import re
+
     if text == "-1":
         return -1
     found = re.fullmatch(_SIZE, text.strip())
@@ -58,6 +56,8 @@ def cpu_quota(text: str) -> int:
 
 def signal_number(text: str) -> int:
     """The number of `TERM`, `SIGTERM`, `15`, `RTMIN+3`. InvalidArgument for an unknown one."""
+    import signal
+
     name = text.upper().removeprefix("SIG")
     if name.isdigit():
         number = int(name)
@@ -82,6 +82,9 @@ class Limit(NamedTuple):
 
 def limit(text: str) -> Limit:
     """`nofile=1024:2048`; InvalidArgument for another form, an unknown name, a soft limit above the hard."""
+    import re
+    import resource
+
     found = re.fullmatch(_LIMIT, text)
     if found is None:
         raise InvalidArgument(f"--ulimit {text!r} is not of the form NAME=SOFT[:HARD]")
@@ -102,6 +105,8 @@ def rlimits(
     Without CAP_SYS_RESOURCE a hard limit can only go down: one above ours becomes ours. *defaults* are for
     those that are not in *limits*; nobody has asked for them, so they are lowered without a word.
     """
+    import resource
+
     result: list[dict[str, object]] = []
     warnings: list[str] = []
     asked = {wanted.name for wanted in limits}

@@ -7,7 +7,6 @@ start of an ID (a container may be called "db" while another one's ID starts so)
 from __future__ import annotations
 
 import contextlib
-import re
 
 from libpod.errors import (
     ContainerExists,
@@ -45,7 +44,7 @@ _MISSING: Final[dict[str, type[NoSuchObject]]] = {
     VOLUME: NoSuchVolume,
 }
 # A label of that name has a text, not a number.
-_LOCK_NUMBER: Final = re.compile(rb'"lockID":\s*(\d+)')
+_LOCK_NUMBER: Final = rb'"lockID":\s*(\d+)'
 _EXISTING: Final[dict[str, type[ObjectExists]]] = {CONTAINER: ContainerExists, POD: PodExists}
 
 
@@ -232,10 +231,12 @@ def require_unused(tables: Tables, kind: str, identifier: str) -> None:
 
 def lock_number_of(tables: Tables, identifier: str) -> int | None:
     """The number of the lock that an object has for itself, as far as its configuration can be read."""
+    import re
+
     found: list[int] = []
     own = None
     for config in tables.stored_configs():
-        match = _LOCK_NUMBER.search(config)
+        match = re.search(_LOCK_NUMBER, config)
         if match is not None:
             found.append(int(match[1]))
             if identifier.encode() in config and _is_config_of(config, identifier):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from libpod.errors import DecodeError, InternalError
 from libpod.host import jsonutil
 
@@ -105,18 +103,11 @@ def without_filters(raw: bytes) -> bytes:
 def _learn_filters(raw: bytes) -> None:
     try:
         text = raw.decode("utf-8")
-        _value, end = _STRICT_DECODER.raw_decode(text)
+        _value, end = jsonutil.scan(text)
     except (ValueError, RecursionError):
         # It is decoded as a whole next, and refused.
         return
     _known_filters.append(text[:end].encode("utf-8"))
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
-
-
-_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 # ---------------------------------------------------------------- editing stored text
@@ -137,17 +128,16 @@ def replace_member(raw: bytes, key: str, value: object) -> bytes:
         return f"{text[:start]}{encoded}{text[end:]}".encode()
     brace = text.rindex("}")
     comma = "" if text[:brace].rstrip().endswith("{") else ","
-    return f"{text[:brace]}{comma}{json.dumps(key)}:{encoded}{text[brace:]}".encode()
+    return f"{text[:brace]}{comma}{jsonutil.dumps(key).decode()}:{encoded}{text[brace:]}".encode()
 
 
 def _members(text: str) -> Iterable[tuple[str, int, int]]:
     """The key of each member of a JSON object, and where in *text* its value starts and ends."""
-    decode = json.JSONDecoder().raw_decode
     position = _skip(text, text.index("{") + 1, " \t\r\n")
     while text[position] != "}":
-        key, position = decode(text, position)
+        key, position = jsonutil.scan(text, position)
         start = _skip(text, position, " \t\r\n:")
-        _value, end = decode(text, start)
+        _value, end = jsonutil.scan(text, start)
         if not isinstance(key, str):
             raise InternalError(f"not a JSON object at offset {position}")
         yield key, start, end
