@@ -39,7 +39,7 @@ class Hierarchy(NamedTuple):
 def hierarchies() -> list[Hierarchy]:
     """The hierarchies that are mounted, in the order of their mounts; empty where there are none."""
     found: dict[str, Hierarchy] = {}
-    for mount in proc.mounts():
+    for mount in proc.mounts(kinds=("cgroup", "cgroup2")):
         if mount.kind == "cgroup2":
             found[mount.mount_point] = Hierarchy(mount.mount_point, 2, frozenset())
         elif mount.kind == "cgroup":

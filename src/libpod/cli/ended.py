@@ -6,8 +6,6 @@ goes on to say that it runs.
 
 from __future__ import annotations
 
-import contextlib
-
 from libpod.errors import LibpodError
 
 TYPE_CHECKING = False
@@ -28,6 +26,8 @@ def note(options: Namespace, containers: Iterable[Item]) -> bool:
     ended = [item for item in containers if item.status in _ALIVE and not proc.is_alive(_pid(item))]
     if not ended:
         return False
+    import contextlib
+
     from libpod.cli import runtimes
 
     with contextlib.suppress(LibpodError), runtimes.open_runtime(options) as runtime:

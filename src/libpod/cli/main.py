@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from libpod.cli.parser import Parser
 
-_GARBAGE_THRESHOLD = 20_000
+_GARBAGE_THRESHOLD = 50_000
 """New objects until Python looks for cycles, instead of its 700."""
 
 

@@ -196,11 +196,11 @@ class Engine:
 
 
 def _read_anew(record: R, lock: Lock, read_anew: Callable[[R], None]) -> None:
-    from libpod.locks.file import FileLock
-
     try:
         read_anew(record)
     except (NoSuchObject, ContainerRemoved, PodRemoved):
+        from libpod.locks.file import FileLock
+
         # Removed while we waited: its number is free, and taking the lock has taken it again.
         if isinstance(lock, FileLock):
             lock.discard_if_made()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -60,9 +59,12 @@ def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
     for item in containers:
         if item.status in (RUNNING, PAUSED):
             group = cgroups.container_cgroup(item.config.text("cgroupParent"), item.id)
-            # It has ended meanwhile: its control group is gone.
-            with contextlib.suppress(FileError):
-                found.append(_read(cgroups.figures(group, mounted, brief=True), item, total))
+            try:
+                figures = cgroups.figures(group, mounted, brief=True)
+            except FileError:
+                # It has ended meanwhile: its control group is gone.
+                continue
+            found.append(_read(figures, item, total))
     return found
 
 

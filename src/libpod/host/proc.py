@@ -14,7 +14,7 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 PROCESS_DIRECTORY = "/proc"
 MOUNT_TABLE_FILE = "/proc/self/mountinfo"
@@ -192,10 +192,17 @@ class Mount(NamedTuple):
     super_options: frozenset[str]
 
 
-def mounts(table: str | None = None) -> list[Mount]:
-    """The mounts of our mount namespace, in the order they were made; or of another *table* in /proc."""
-    data = files.read_bytes(table or MOUNT_TABLE_FILE)
-    return [_parse_mount(line) for line in data.splitlines()]
+def mounts(table: str | None = None, *, kinds: Collection[str] = ()) -> list[Mount]:
+    """The mounts of our mount namespace, in the order they were made; or of another *table* in /proc.
+
+    With *kinds* only those of these file system types, which is quicker where there are many others.
+    """
+    lines = files.read_bytes(table or MOUNT_TABLE_FILE).splitlines()
+    if kinds:
+        # What stands before the separator can hold no space, and so no such word.
+        endings = tuple(os.fsencode(f"{kind} ") for kind in kinds)
+        lines = [line for line in lines if line.partition(b" - ")[2].startswith(endings)]
+    return [_parse_mount(line) for line in lines]
 
 
 def mount_points(table: str | None = None) -> set[str]:

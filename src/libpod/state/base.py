@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 from abc import ABC, abstractmethod
 
 from libpod.errors import DatabaseClosed, DatabaseError, InternalError
-from libpod.state import identity, inspection, reset
-from libpod.state.protocol import RefreshCounts
 from libpod.state.records import BrokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+    from types import TracebackType
     from typing import TypeVar
 
     from libpod.state.identity import DatabaseConfig
-    from libpod.state.protocol import Problem, StateTransaction
+    from libpod.state.protocol import Problem, RefreshCounts, StateTransaction
     from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
     from libpod.state.tables import Tables
 
@@ -60,38 +58,23 @@ class BaseState(ABC):
 
     # ------------------------------------------------------------ transactions
 
-    @contextlib.contextmanager
-    def _view(self) -> Iterator[Tables]:
-        with self._turn:
-            self._require_open()
-            if self._active is not None:
-                yield self._active
-                return
-            with self._open_view() as tables, self._activate(tables, writes=False):
-                yield tables
+    def _view(self) -> AbstractContextManager[Tables]:
+        return _Turn(self, writes=False)
 
-    @contextlib.contextmanager
-    def _update(self) -> Iterator[Tables]:
-        with self._turn:
-            self._require_open()
-            if self.read_only:
-                raise DatabaseError(f"database {self.path} was opened for reading only", path=self.path)
-            if self._active is not None:
-                # Waiting for the lock that this very thread holds would never end.
-                if not self._active_writes:
-                    raise InternalError("a write was started while the same store was being read")
-                yield self._active
-                return
-            with self._open_update() as tables, self._activate(tables, writes=True):
-                yield tables
+    def _update(self) -> AbstractContextManager[Tables]:
+        return _Turn(self, writes=True)
 
-    @contextlib.contextmanager
-    def _activate(self, tables: Tables, *, writes: bool) -> Iterator[None]:
-        self._active, self._active_writes = tables, writes
-        try:
-            yield
-        finally:
-            self._active, self._active_writes = None, False
+    def begin(self, *, writes: bool) -> AbstractContextManager[Tables] | None:
+        """A new transaction, not entered yet; None where the one that is open is to be used."""
+        self._require_open()
+        if writes and self.read_only:
+            raise DatabaseError(f"database {self.path} was opened for reading only", path=self.path)
+        if self._active is None:
+            return self._open_update() if writes else self._open_view()
+        if writes and not self._active_writes:
+            # Waiting for the lock that this very thread holds would never end.
+            raise InternalError("a write was started while the same store was being read")
+        return None
 
     def _require_open(self) -> None:
         if self._closed:
@@ -119,6 +102,8 @@ class BaseState(ABC):
 
     def validate_config(self, ours: DatabaseConfig) -> None:
         """Compare them with ours, and store what the database does not say yet."""
+        from libpod.state import identity
+
         stored = self.stored_config()
         identity.compare(stored, ours, self.path)
         if not self.read_only and identity.absent(stored, ours):
@@ -130,6 +115,8 @@ class BaseState(ABC):
 
     def check(self) -> list[Problem]:
         """Everything in the database that is not as it should be."""
+        from libpod.state import inspection
+
         with self._view() as tables:
             return inspection.problems(tables)
 
@@ -139,8 +126,45 @@ class BaseState(ABC):
             yield from tables.dump()
 
 
+class _Turn:
+    """A thread's turn with a store: a transaction, or a part of the one that the thread has open already."""
+
+    __slots__ = ("_opened", "_state", "_writes")
+
+    def __init__(self, state: BaseState, *, writes: bool) -> None:
+        self._state = state
+        self._writes = writes
+
+    def __enter__(self) -> Tables:
+        state = self._state
+        state._turn.acquire()
+        try:
+            self._opened = state.begin(writes=self._writes)
+            if self._opened is not None:
+                state._active, state._active_writes = self._opened.__enter__(), self._writes
+            assert state._active is not None
+            return state._active
+        except BaseException:
+            state._turn.release()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        state = self._state
+        try:
+            if self._opened is not None:
+                state._active, state._active_writes = None, False
+                self._opened.__exit__(kind, error, trace)
+        finally:
+            state._turn.release()
+
+
 def refresh_transaction(transaction: StateTransaction) -> RefreshCounts:
     """Reset everything in *transaction*: what is broken stays as it is and is counted."""
+    from libpod.state import reset
+    from libpod.state.protocol import RefreshCounts
+
     style = transaction.style()
     broken: list[BrokenRecord] = []
     counts = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from libpod import boltdb, failpoints
@@ -13,7 +12,9 @@ from libpod.state.objects import ObjectState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import TracebackType
     from typing import Final
 
     from libpod.state.tables import Tables
@@ -50,36 +51,69 @@ class BoltState(ObjectState):
         self.on_wait = on_wait
         if not read_only:
             files.make_directory(os.path.dirname(os.path.abspath(path)), 0o700)
-        with self._database(read_only=read_only) as database:
-            if not read_only:
-                _create_buckets(database)
+        with self.open_database(read_only=read_only) as database:
+            try:
+                if not read_only:
+                    _create_buckets(database)
+            finally:
+                self.note_warnings(database)
 
     def backup(self, target: str) -> str:
         """Copy the database, in one consistent state, to the file *target*; "reflink" or "copy"."""
         with self._view():
             return files.copy_file(self.path, target)
 
-    @contextlib.contextmanager
-    def _open_view(self) -> Iterator[Tables]:
-        with self._database(read_only=True) as database, database.view() as transaction:
-            yield BoltTables(transaction, self.path)
+    def _open_view(self) -> AbstractContextManager[Tables]:
+        return _Access(self, writes=False)
 
-    @contextlib.contextmanager
-    def _open_update(self) -> Iterator[Tables]:
-        with self._database(read_only=False) as database, database.update() as transaction:
-            yield BoltTables(transaction, self.path)
-            failpoints.reach("state.boltdb.commit")
+    def _open_update(self) -> AbstractContextManager[Tables]:
+        return _Access(self, writes=True)
 
-    @contextlib.contextmanager
-    def _database(self, *, read_only: bool) -> Iterator[boltdb.Database]:
-        database = boltdb.Database.open(
+    def open_database(self, *, read_only: bool) -> boltdb.Database:
+        """The file, locked and open. Whoever closes it calls `note_warnings` before."""
+        return boltdb.Database.open(
             self.path, read_only=read_only, timeout=self.timeout, on_wait=self.on_wait
         )
-        with database:
-            try:
-                yield database
-            finally:
-                self.warnings += [text for text in database.warnings if text not in self.warnings]
+
+    def note_warnings(self, database: boltdb.Database) -> None:
+        """Keep what was found wrong in the file."""
+        self.warnings += [text for text in database.warnings if text not in self.warnings]
+
+
+class _Access:
+    """The file for the time of one transaction; a context manager."""
+
+    # As a class: contextlib, with what it imports, takes as long as it takes to list a hundred containers.
+
+    __slots__ = ("_database", "_state", "_transaction", "_writes")
+
+    def __init__(self, state: BoltState, *, writes: bool) -> None:
+        self._state = state
+        self._writes = writes
+
+    def __enter__(self) -> Tables:
+        self._database = self._state.open_database(read_only=not self._writes)
+        try:
+            self._transaction = self._database.update() if self._writes else self._database.view()
+        except BaseException:
+            self._close()
+            raise
+        return BoltTables(self._transaction, self._state.path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._writes and kind is None:
+                failpoints.reach("state.boltdb.commit")
+            self._transaction.__exit__(kind, error, trace)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        """Let the file go; what was not committed is rolled back."""
+        self._state.note_warnings(self._database)
+        self._database.close()
 
 
 def _create_buckets(database: boltdb.Database) -> None:

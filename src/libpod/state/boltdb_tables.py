@@ -6,7 +6,6 @@ from libpod.errors import DatabaseCorrupt, DecodeError
 from libpod.host import jsonutil
 from libpod.state import boltdb_schema as schema
 from libpod.state import records
-from libpod.state.boltdb_dump import dump
 from libpod.state.boltdb_values import (
     config_without_networks,
     decode_netns,
@@ -16,8 +15,6 @@ from libpod.state.boltdb_values import (
     put_config,
     put_or_delete,
 )
-from libpod.state.identity import DatabaseConfig
-from libpod.state.protocol import Problem
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord, ContainerRecord
 from libpod.state.tables import Tables, broken, printable
 from libpod.state.texts import decode_text
@@ -28,6 +25,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from libpod.boltdb import Bucket, Transaction
+    from libpod.state.identity import DatabaseConfig
+    from libpod.state.protocol import Problem
     from libpod.state.records import Parts, PodRecord, Record, VolumeRecord
 
     R = TypeVar("R", ContainerRecord, PodRecord, VolumeRecord)
@@ -560,6 +559,8 @@ class BoltTables(Tables):
     # ------------------------------------------------------------ the database itself
 
     def stored_config(self) -> DatabaseConfig:
+        from libpod.state.identity import DatabaseConfig
+
         values = {field: self._get(schema.RUNTIME_CONFIG, key) for field, key in schema.CONFIG_KEYS.items()}
         return DatabaseConfig(
             **{key: None if value is None else printable(value) for key, value in values.items()}
@@ -570,6 +571,8 @@ class BoltTables(Tables):
             self._put(schema.RUNTIME_CONFIG, schema.CONFIG_KEYS[field], value.encode())
 
     def problems(self) -> Iterator[Problem]:
+        from libpod.state.protocol import Problem
+
         for damage in self._transaction.check():
             yield Problem("database", self._path, str(damage), damage.harmless)
         for name, key in self._items(schema.NAMES):
@@ -589,5 +592,7 @@ class BoltTables(Tables):
                 )
 
     def dump(self) -> Iterator[dict[str, object]]:
+        from libpod.state import boltdb_dump
+
         for name, bucket in self._transaction.buckets():
-            yield from dump(bucket, [printable(name)])
+            yield from boltdb_dump.dump(bucket, [printable(name)])

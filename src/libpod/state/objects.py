@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import time
 
@@ -22,7 +21,6 @@ from libpod.state.records import CONTAINER, POD, UNREGISTERED, BrokenRecord, Par
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Final
 
     from libpod.state.records import ContainerRecord, PodRecord, VolumeRecord
@@ -152,9 +150,16 @@ class ObjectState(BaseState):
         self, *, with_state: bool = True, with_linux: bool = True
     ) -> list[ContainerRecord | BrokenRecord]:
         """Every container, in one pass, and what is registered without being there."""
-        with self._view() as tables, _without_collecting():
-            found = list(tables.containers(Parts(with_state, with_linux)))
-            return [*found, *_nothing_behind(tables)]
+        # Many objects that all stay: searching them for garbage meanwhile would take half of the time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with self._view() as tables:
+                found = list(tables.containers(Parts(with_state, with_linux)))
+                return [*found, *_nothing_behind(tables)]
+        finally:
+            if collecting:
+                gc.enable()
 
     # ------------------------------------------------------------ pods
 
@@ -429,18 +434,6 @@ class ObjectState(BaseState):
             for identifier, (_code, noted) in tables.exit_codes().items():
                 if noted < oldest and tables.kind_of(identifier) != CONTAINER:
                     tables.delete_exit_code(identifier)
-
-
-@contextlib.contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Make many objects that all stay: searching them for garbage meanwhile would take half of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _nothing_behind(tables: Tables) -> list[BrokenRecord]:

@@ -6,8 +6,6 @@ start of an ID (a container may be called "db" while another one's ID starts so)
 
 from __future__ import annotations
 
-import contextlib
-
 from libpod.errors import (
     ContainerExists,
     ContainerRemoved,
@@ -28,7 +26,7 @@ from libpod.state.records import CONTAINER, POD, VOLUME, BrokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
     from typing import Final, TypeVar
 
     from libpod.errors import ObjectExists
@@ -56,13 +54,20 @@ def missing(kind: str, name: str) -> NoSuchObject:
     return _MISSING.get(kind, NoSuchObject)(name)
 
 
-@contextlib.contextmanager
-def naming(path: str) -> Iterator[None]:
+class naming:  # noqa: N801 - it stands in `with` statements, as what contextlib has
     """Name the database in the error of an object that cannot be read."""
-    try:
-        yield
-    except DecodeError as error:
-        raise unreadable(path, str(error)) from error
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, DecodeError):
+            raise unreadable(self._path, str(error)) from error
 
 
 def unreadable(path: str, reason: str) -> DecodeError:

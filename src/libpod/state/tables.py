@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from libpod.state import reset
 from libpod.state.records import EVERYTHING, BrokenRecord
 
 TYPE_CHECKING = False
@@ -58,6 +57,8 @@ class Tables(ABC):
 
     def style(self) -> str:
         """Whose store it is: `reset.PODMAN` or `reset.FIRST_LIBPOD`."""
+        from libpod.state import reset
+
         return reset.store_style(self.stored_configs())
 
     # ------------------------------------------------------------ containers

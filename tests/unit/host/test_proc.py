@@ -214,6 +214,18 @@ def test_odd_characters_in_paths(table: Path) -> None:
     assert second.kind == "-"
 
 
+def test_mounts_of_some_kinds_only(table: Path) -> None:
+    table.write_text(
+        "36 35 0:31 / /cgroup rw - tmpfs cgroup rw\n"
+        "37 36 0:32 / /cgroup/cpu rw shared:5 - cgroup cgroup rw,cpu\n"
+        "38 36 0:33 / /cgroup/unified rw - cgroup2 none rw\n"
+        "not a line, but one that nobody asks for\n"
+    )
+    assert [mount.mount_point for mount in proc.mounts(kinds=["cgroup"])] == ["/cgroup/cpu"]
+    found = proc.mounts(kinds=("cgroup", "cgroup2"))
+    assert [mount.kind for mount in found] == ["cgroup", "cgroup2"]
+
+
 @pytest.mark.parametrize(
     "line", ["", "36 35 98:0 / /x rw", "x 35 98:0 / /x rw - ext3 y rw", "36 35 98:0 / /x\\9 rw - e y rw"]
 )
