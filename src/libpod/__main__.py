@@ -1,4 +1,4 @@
-"""`python3 -m libpod`."""
+"""`python3 -m libpod`, or `python3 -P` with the path of this file."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.lab import clone
 from tests.lab.machine import ENVIRONMENT, CommandFailedError, Machine
-from tests.lab.podman import SOURCE, Store, copy_disk
+from tests.lab.podman import REPOSITORY, SOURCE, Store, copy_disk
 
 if TYPE_CHECKING:
     import subprocess
@@ -24,12 +24,7 @@ LIBRARY = Path(__file__).with_name("library.py")
 DEFAULT_LOCKS = 2048
 SETTLE_SECONDS = 30.0
 FLUSHES = "fsync,fdatasync,sync,syncfs,msync"
-SCRIPT = """\
-#!{python}
-from libpod.cli.main import script
-
-script()
-"""
+SCRIPT = REPOSITORY / "packaging/libpod"
 
 
 class Host:
@@ -175,7 +170,7 @@ def _install(machine: Machine, python: str) -> None:
     machine.run([python, "-m", "compileall", "-q", "/srv/site-packages"])
     script = machine.disk / "srv/bin/libpod"
     script.parent.mkdir()
-    script.write_text(SCRIPT.format(python=python))
+    script.write_text(f"#!{python}\n{SCRIPT.read_text().partition(chr(10))[2]}")
     script.chmod(0o755)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import libpod
 from libpod.cli import codes, output, stores
 from libpod.cli import options as global_options
 
@@ -45,7 +46,9 @@ def exit_command(config: RuntimeConfig, config_file: str | None = None) -> list[
 
     *config_file* is what `--config` named.
     """
-    words = [sys.executable, "-m", "libpod", "--root", config.graph_root, "--runroot", config.run_root]
+    # The file and not `-m libpod`: to find a module to run, Python loads more than half of the command needs.
+    words = [sys.executable, "-P", os.path.join(libpod.__path__[0], "__main__.py")]
+    words += ["--root", config.graph_root, "--runroot", config.run_root]
     words += ["--tmpdir", config.tmp_dir, "--cgroup-manager", config.cgroup_manager]
     words += ["--runtime", config.find_runtime(), "--conmon", config.find_conmon(), "--log-level", "error"]
     if config_file is not None:
