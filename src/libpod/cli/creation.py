@@ -326,11 +326,11 @@ def _environment_file(path: str) -> dict[str, str]:
 
 def _entrypoint(text: str | None) -> list[str] | None:
     """A JSON list is taken as it is; anything else is one word. An empty text is no entry point at all."""
-    import json
-
     if text is None:
         return None
     if text.startswith("["):
+        import json
+
         try:
             value = json.loads(text)
         except ValueError as error:

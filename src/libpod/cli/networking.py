@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from libpod.errors import InvalidArgument, NotSupported
 
 TYPE_CHECKING = False
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
 
 _MODES_HINT = "none, host, bridge, slirp4netns, NAME, container:NAME or ns:PATH"
 _OPTIONS_HINT = "ip=ADDRESS, mac=ADDRESS, interface_name=NAME and alias=NAME are"
-_HARDWARE_ADDRESS = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
-_INTERFACE = re.compile(r"[^/:\s]{1,15}")
+_HARDWARE_ADDRESS = r"([0-9a-f]{2}:){5}[0-9a-f]{2}"
+_INTERFACE = r"[^/:\s]{1,15}"
 _PROTOCOLS = ("tcp", "udp", "sctp")
 # What the network namespace is where nothing of ours is set up in it.
 NONE = "none"
@@ -180,8 +178,10 @@ def _address(text: str) -> str:
 
 
 def _hardware_address(text: str) -> str:
+    import re
+
     address = text.lower().replace("-", ":")
-    if not _HARDWARE_ADDRESS.fullmatch(address):
+    if not re.fullmatch(_HARDWARE_ADDRESS, address):
         raise InvalidArgument(f"{text!r} is not a hardware address", hint="such as 92:d0:c6:0a:29:33")
     if int(address[:2], 16) & 1:
         raise InvalidArgument(f"hardware address {text} is one of a group, which no interface can have")
@@ -189,7 +189,9 @@ def _hardware_address(text: str) -> str:
 
 
 def _interface(text: str) -> str:
-    if not _INTERFACE.fullmatch(text) or text in (".", "..", "lo"):
+    import re
+
+    if not re.fullmatch(_INTERFACE, text) or text in (".", "..", "lo"):
         raise InvalidArgument(
             f"{text!r} cannot be the name of an interface", hint="up to 15 characters: eth0"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 
@@ -227,7 +226,7 @@ def _make_storage(
         container_id,
         [name],
         image.id if image is not None else None,
-        metadata=json.dumps(metadata, separators=(",", ":")),
+        metadata=jsonutil.dumps(metadata).decode(),
         flags={
             "MountLabel": options.spec.labels.mount,
             "ProcessLabel": options.spec.labels.process,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from libpod.errors import InternalError, InvalidArgument
 
@@ -58,6 +57,8 @@ def _one_of(words: Sequence[str]) -> str:
 
 def check(name: str, kind: str) -> str:
     """*name* if it may be the name of a *kind*; else InvalidArgument."""
+    import re
+
     if not re.fullmatch(_NAME, name):
         raise InvalidArgument(
             f"{kind} name {name!r} is not allowed",

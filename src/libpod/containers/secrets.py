@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import posixpath
 
@@ -76,4 +75,6 @@ def _value(secret: Mapping[str, object], source: str) -> str:
     encoded = jsonutil.get_str(
         data, jsonutil.get_str(secret, "id", source=source), source=f"{path}: secret {name}"
     )
+    import base64
+
     return base64.b64decode(encoded).decode("utf-8", "surrogateescape")

@@ -5,8 +5,6 @@ Names and order of the keys are those of Podman 4.3 (measured); Podman 5 reads t
 
 from __future__ import annotations
 
-import json
-
 from libpod.errors import DecodeError
 from libpod.host import jsonutil
 from libpod.values import NamedTuple
@@ -87,6 +85,8 @@ class Event(NamedTuple):
 
     def as_fields(self) -> dict[str, object]:
         """The fields of a journal entry; None for those that this kind of event does not have."""
+        import json
+
         of_container = self.kind in (CONTAINER, POD)
         labels = json.dumps(dict(sorted(self.attributes.items()))) if self.attributes else None
         has_id = self.kind not in (VOLUME, SYSTEM)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import unicodedata
 
 from libpod.errors import ConfigurationError, DecodeError, FileError
-from libpod.hooks import hook
-from libpod.hooks.hook import EXTENSION_STAGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +51,11 @@ def load(
             warn(f"hooks directory {directory} does not exist")
             continue
         paths.update({name: os.path.join(directory, name) for name in names if name.endswith(SUFFIX)})
+    if not paths:
+        return {}
+    # Few hosts have any, and every start of a container asks for them.
+    from libpod.hooks import hook
+
     found = {}
     for name in sorted(paths, key=_collation):
         try:
@@ -66,6 +68,8 @@ def load(
 
 
 def _collation(name: str) -> tuple[str, str]:
+    import unicodedata
+
     return unicodedata.normalize("NFKC", name).casefold(), name
 
 
@@ -82,6 +86,10 @@ def match(
     """
     for_runtime: dict[str, list[Object]] = {}
     ours: dict[str, list[Object]] = {}
+    if not hooks:
+        return for_runtime, ours
+    from libpod.hooks.hook import EXTENSION_STAGES
+
     arguments = _arguments(specification)
     for name, one in hooks.items():
         try:

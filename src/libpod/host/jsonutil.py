@@ -8,17 +8,14 @@ The accessors are for values from outside: databases, tools, other programs' fil
 or null is *default*, as in Go; without a default, and for a value of another type, they raise
 `libpod.errors.DecodeError`, which names the source, the key and what was expected.
 
-What is read is nearly always sound, and is read by the scanner that `json` itself uses: to import `json`,
-with the regular expressions that it compiles, takes longer than many a verb's reading. It reads whatever is
-not sound, for its errors.
+What is read is nearly always sound, and both ways go by what `json` itself uses, in C: to import `json`, with
+the regular expressions that it compiles, takes longer than many a verb's reading. It reads whatever is not
+sound, for its errors.
 """
 
 from __future__ import annotations
 
-try:
-    from _json import make_scanner
-except ImportError:  # a Python that has it not in C
-    from json.scanner import make_scanner
+from _json import encode_basestring, make_encoder, make_scanner
 
 from libpod.errors import DecodeError, InternalError
 
@@ -47,6 +44,7 @@ _SHORT_ESCAPE = r"\\."
 _SHORT_ESCAPES = {"\\b": "\\u0008", "\\f": "\\u000c"}
 # A number that Python writes in another way than Go: "1.0", "1e-05", "1e+16".
 _FLOAT = r"(?:^|[:,\[])-?\d+(?:\.0|(?:\.\d+)?e[+-]\d+)(?:$|[,}\]])"
+_FLOAT_PARTS = (".0,", ".0}", ".0]", *(f"{digit}e{sign}" for digit in range(10) for sign in "+-"))
 
 
 # ---------------------------------------------------------------- text to values and back
@@ -123,11 +121,9 @@ def loads_object(data: bytes, source: str) -> dict[str, object]:
 
 def dumps(value: object) -> bytes:
     """*value* as Go's encoder writes it, without a newline at the end."""
-    import re
-
     try:
         text = _encode(value)
-        if re.search(_FLOAT, text):
+        if _may_hold_float(text):
             text = _encode_slowly(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InternalError(f"value cannot be written as JSON: {error}") from error
@@ -135,16 +131,33 @@ def dumps(value: object) -> bytes:
         if character in text:
             text = text.replace(character, escape)
     if "\\b" in text or "\\f" in text:
+        import re
+
         text = re.sub(_SHORT_ESCAPE, lambda match: _SHORT_ESCAPES.get(match[0], match[0]), text)
     # Half of a surrogate pair, read from an escape, has no UTF-8 form: it goes back to the escape it was.
     return text.encode("utf-8", "backslashreplace")
 
 
-def _encode(value: object) -> str:
-    """As the encoder of json has it, which refuses what is no number in JSON."""
-    import json
+def _no_value(value: object) -> NoReturn:
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+
+# No look for circles, no indentation, no sorted keys, no keys left out, and no numbers that JSON has not.
+_encoder = make_encoder(None, _no_value, encode_basestring, None, ":", ",", False, False, False)  # noqa: FBT003
+
+
+def _encode(value: object) -> str:
+    return "".join(_encoder(value, 0))
+
+
+def _may_hold_float(text: str) -> bool:
+    """Whether there is what looks like a number that Python writes in another way than Go: _FLOAT."""
+    # The parts are in few texts, and most starts need no regular expression.
+    if not text.endswith(".0") and not any(part in text for part in _FLOAT_PARTS):
+        return False
+    import re
+
+    return re.search(_FLOAT, text) is not None
 
 
 def _encode_slowly(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import errno
 import mmap
@@ -14,8 +15,10 @@ from libpod.errors import FileError, InternalError, LockError, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Literal
+    from collections.abc import Callable
+    from typing import Final, Literal, TypeVar
 
+    T = TypeVar("T")
     LockResult = Literal["acquired", "owner died", "busy"]
 
 # mount(2) and umount(2).
@@ -127,6 +130,34 @@ def open_in_root(directory: int, path: str, flags: int) -> int:
 def unshare(flags: int) -> None:
     """unshare(2): leave namespaces that this thread shares. *flags* are its CLONE_… values."""
     _check(_library.unshare(ctypes.c_int(flags)), "leave namespace of", "this process")
+
+
+def in_directory(directory: str, work: Callable[[], T]) -> T:
+    """What *work* returns, called with *directory* as the working directory of it alone.
+
+    A thread changes its working directory, and only its own (CLONE_FS). OSError where it cannot.
+    """
+    found: list[T] = []
+    failure: list[BaseException] = []
+    done = _thread.allocate_lock()
+
+    def there() -> None:
+        try:
+            unshare(CLONE_FS)
+            os.chdir(directory)
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failure.append(error)
+        finally:
+            done.release()
+
+    # The module threading would cost every start of a container its time.
+    done.acquire()
+    _thread.start_new_thread(there, ())
+    done.acquire()
+    if failure:
+        raise failure[0]
+    return found[0]
 
 
 def idmapped_mount(source: str, target: str, user_namespace: int) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import signal
-import threading
 
 from libpod.errors import FileError
 from libpod.host import files, linux, proc
@@ -106,25 +105,8 @@ def unmount_if_mounted(path: str) -> bool:
 
 
 def mount_relative(directory: str, source: str, target: str, kind: str, flags: int, data: str) -> None:
-    """mount(2) with *directory* as the working directory, for paths in *data* that are relative to it.
-
-    A thread of its own changes its working directory, and only its own (unshare linux.CLONE_FS).
-    """
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            linux.unshare(linux.CLONE_FS)
-            os.chdir(directory)
-            linux.mount(source, target, kind, flags, data)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            failure.append(error)
-
-    thread = threading.Thread(target=work, name="mount")
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
+    """mount(2) with *directory* as the working directory, for paths in *data* that are relative to it."""
+    linux.in_directory(directory, lambda: linux.mount(source, target, kind, flags, data))
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 import time
 
 from libpod.errors import LockError, LockTimeout
@@ -43,7 +43,7 @@ class Holders:
 
 def this_thread() -> Owner:
     """This process and thread: a child process has its own locks, although it inherits our memory."""
-    return os.getpid(), threading.get_ident()
+    return os.getpid(), _thread.get_ident()
 
 
 class WaitingLock:

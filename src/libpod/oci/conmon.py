@@ -18,14 +18,13 @@ second byte on the start pipe, runs the command, and at its end writes the exit 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import selectors
+import select
 import signal
 import time
 
 from libpod.errors import DecodeError, InvalidArgument, OCIRuntimeError
-from libpod.host import proc, process
+from libpod.host import jsonutil, proc, process
 from libpod.oci import runc
 from libpod.values import NamedTuple
 
@@ -341,11 +340,10 @@ class _Conversation:
         """The PID of the process that the runtime made; raises what the runtime said instead."""
         line = self._read_line(self._sync_pipe, timeout, what)
         try:
-            answer = json.loads(line)
-            number = answer["pid" if self._conmon.api_version == 0 else "data"]
-            if not isinstance(number, int):
-                raise ValueError(number)
-        except (ValueError, KeyError, TypeError) as error:
+            answer = jsonutil.loads_object(line, self._conmon.path)
+            key = "pid" if self._conmon.api_version == 0 else "data"
+            number = jsonutil.get_int(answer, key, source=self._conmon.path)
+        except DecodeError as error:
             raise DecodeError(f"{what}: conmon answered {line[:200]!r}", source=self._conmon.path) from error
         if number < 0:
             said = runc.log_message(self._files.runtime_log) or str(answer.get("message", ""))
@@ -355,18 +353,18 @@ class _Conversation:
     def _read_line(self, descriptor: int, timeout: float, what: str) -> bytes:
         deadline = time.monotonic() + timeout
         data = self._said.pop(descriptor, b"")
-        with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, selectors.EVENT_READ)
-            while b"\n" not in data and len(data) < MAXIMUM_MESSAGE:
-                if not selector.select(max(deadline - time.monotonic(), 0)):
-                    raise OCIRuntimeError(
-                        f"{what}: no answer from conmon after {timeout:g} seconds",
-                        hint=f"{self._conmon.runtime.path} may hang; what it left is removed by `rm --force`",
-                    )
-                piece = os.read(descriptor, 1 << 16)
-                if not piece:
-                    break
-                data += piece
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while b"\n" not in data and len(data) < MAXIMUM_MESSAGE:
+            if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+                raise OCIRuntimeError(
+                    f"{what}: no answer from conmon after {timeout:g} seconds",
+                    hint=f"{self._conmon.runtime.path} may hang; what it left is removed by `rm --force`",
+                )
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                break
+            data += piece
         if not data:
             said = runc.log_message(self._files.runtime_log)
             raise OCIRuntimeError(f"{what}: conmon ended without an answer" + (f": {said}" if said else ""))
@@ -401,7 +399,7 @@ def _kill_conmon(files: ContainerFiles) -> None:
 
 def _read_pid(path: str) -> int:
     try:
-        with open(path, encoding="ascii") as stream:
+        with open(path, "rb", buffering=0) as stream:
             return int(stream.read())
     except (OSError, ValueError) as error:
         raise OCIRuntimeError(f"{path}: conmon did not write its PID there: {error}") from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import os
-import re
 import time
 
 from libpod.errors import FileError
@@ -158,6 +157,8 @@ def _open(path: str) -> BinaryIO | None:
 
 def parse(line: bytes) -> LogLine:
     """One line of a k8s-file log, without its newline."""
+    import re
+
     found = re.fullmatch(_LINE, line)
     if found is None:
         return LogLine("1970-01-01T00:00:00Z", "stdout", partial=False, text=line)

@@ -7,7 +7,6 @@ its messages as JSON lines to a log file that we name; the last one becomes our 
 from __future__ import annotations
 
 import errno
-import json
 import os
 
 from libpod.errors import (
@@ -157,6 +156,8 @@ def log_message(path: str) -> str:
 
 def _message(data: bytes) -> str:
     """The last JSON line's `msg`; where there is no JSON, the last line as it is."""
+    import json
+
     last = ""
     for line in data.decode("utf-8", "replace").splitlines():
         try:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 _SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _LARGEST = (1 << 63) - 1
-_LIMIT = r"(?a)([a-z]+)=(-1|\d+)(?::(-1|\d+))?"
 _DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 CPU_PERIOD = 100_000
 """Microseconds."""
@@ -82,19 +81,25 @@ class Limit(NamedTuple):
 
 def limit(text: str) -> Limit:
     """`nofile=1024:2048`; InvalidArgument for another form, an unknown name, a soft limit above the hard."""
-    import re
     import resource
 
-    found = re.fullmatch(_LIMIT, text)
-    if found is None:
-        raise InvalidArgument(f"--ulimit {text!r} is not of the form NAME=SOFT[:HARD]")
-    name, soft = found[1], int(found[2])
-    hard = soft if found[3] is None else int(found[3])
+    name, _, amounts = text.partition("=")
+    numbers = amounts.split(":")
+    # isalpha() and isdigit() take the letters and digits of other scripts, too.
+    if not (text.isascii() and name.isalpha() and name.islower() and len(numbers) <= 2):
+        raise _no_limit(text)
+    if not all(number == "-1" or number.isdigit() for number in numbers):
+        raise _no_limit(text)
+    soft, hard = int(numbers[0]), int(numbers[-1])
     if not hasattr(resource, f"RLIMIT_{name.upper()}"):
         raise InvalidArgument(f"--ulimit {text!r}: unknown limit {name}", hint="see getrlimit(2)")
     if hard != -1 and (soft == -1 or soft > hard):
         raise InvalidArgument(f"--ulimit {text!r}: the soft limit is above the hard one")
     return Limit(name, soft, hard)
+
+
+def _no_limit(text: str) -> InvalidArgument:
+    return InvalidArgument(f"--ulimit {text!r} is not of the form NAME=SOFT[:HARD]")
 
 
 def rlimits(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
-import re
 
 from libpod.errors import FileError
 from libpod.host import files, tree
 
-_PLAIN = r"[a-z0-9.]+"
+_PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789."
 
 
 def file_name(key: str) -> str:
     """The name of the file for *key*: itself if it is plain, else `=` and its base64 (containers/storage)."""
-    if re.fullmatch(_PLAIN, key):
+    if key and not key.strip(_PLAIN):
         return key
-    return "=" + base64.b64encode(key.encode()).decode()
+    return "=" + binascii.b2a_base64(key.encode(), newline=False).decode()
 
 
 def read(directory: str, owner: str, key: str) -> bytes:

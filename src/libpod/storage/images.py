@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from libpod.storage import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from libpod.storage.records import Record
 
-_DIGITS = r"[0-9a-f]{64}"
+_DIGITS = "0123456789abcdef"
+_ID_LENGTH = 64
 
 
 class ImageRecord:
@@ -72,7 +71,7 @@ def normalize(name: str) -> list[str]:
 
     `bb` is localhost/bb:latest, then docker.io/library/bb:latest; a name with a host keeps it.
     """
-    if not name or re.fullmatch(_DIGITS, name):
+    if not name or (len(name) == _ID_LENGTH and not name.strip(_DIGITS)):
         return [name]
     base, separator, digest = name.partition("@")
     repository, tag = _split_tag(base)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from libpod.errors import InvalidArgument
 from libpod.values import NamedTuple
 
@@ -61,6 +59,8 @@ def _with_option(options: DriverOptions, text: str) -> DriverOptions:
         return options._replace(force_mask=_mask(text, value))
     if key in _WITHOUT_EFFECT:
         return options
+    import shlex
+
     raise InvalidArgument(f"unknown storage option {shlex.quote(text)}")
 
 

@@ -19,7 +19,6 @@ private, before the first layer is mounted, under `storage.lock`.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import os
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from libpod.storage.options import DriverOptions
 
 LINK_LENGTH = 26
+_LINK_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 DEFAULT_MODE = 0o555
 DIRECTORY_MODE = 0o700
 LINKS_MODE = 0o755
@@ -75,7 +75,7 @@ class OverlayDriver:
         files.make_directory(directory, DIRECTORY_MODE)
         self._create_difference(layer_id, parent_id)
         # The file first: by it whoever clears up after a crash finds the link.
-        link = base64.b32encode(os.urandom(17)).decode()[:LINK_LENGTH]
+        link = "".join(_LINK_LETTERS[byte % len(_LINK_LETTERS)] for byte in os.urandom(LINK_LENGTH))
         _write(os.path.join(directory, "link"), link, durable=durable)
         self._symlink(link, layer_id)
         for name in ("work", "merged"):

@@ -144,6 +144,41 @@ def test_no_descriptor_is_inherited_but_those_named() -> None:
         os.close(writer)
 
 
+def test_a_program_has_its_streams_where_we_have_none() -> None:
+    code = (
+        "import os, sys; sys.path[:0] = sys.argv[1:]; [os.close(number) for number in (0, 1, 2)]\n"
+        "from libpod.host.process import run\n"
+        "found = run(['sh', '-c', 'cat; echo err >&2'], timeout=100, input=b'given')\n"
+        "sys.exit(found != (0, b'given', b'err\\n'))"
+    )
+    assert run([sys.executable, "-c", code, *sys.path], timeout=LONG, check=False).status == 0
+
+
+def test_no_signal_is_ignored_in_a_program() -> None:
+    """Python ignores SIGPIPE and SIGXFSZ for itself. 32 and 33 are the C library's own."""
+    lines = run(["cat", "/proc/self/status"], timeout=LONG).stdout.splitlines()
+    (ignored,) = (int(line.split()[1], 16) for line in lines if line.startswith(b"SigIgn:"))
+    assert ignored & 0x7FFFFFFF == 0
+
+
+def test_the_path_is_that_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("#!/bin/sh\necho found\n")
+    with pytest.raises(CommandNotFound, match="No such file"):
+        run(["own"], timeout=LONG)
+    (tmp_path / "own").chmod(0o755)
+    environment = {"PATH": f"/nowhere:{tmp_path}:{os.defpath}"}
+    assert run(["own"], timeout=LONG, environment=environment).stdout == b"found\n"
+    (tmp_path / "sub" / "own").mkdir(parents=True)
+    environment = {"PATH": f"{tmp_path}/sub:{tmp_path}:{os.defpath}"}
+    assert run(["own"], timeout=LONG, environment=environment).stdout == b"found\n"
+
+
+def test_our_own_directory_stays_where_it_is(tmp_path: Path) -> None:
+    before = os.getcwd()
+    assert run(["pwd"], timeout=LONG, cwd=str(tmp_path)).stdout.strip() == str(tmp_path).encode()
+    assert os.getcwd() == before
+
+
 def test_nothing_can_be_asked_at_the_terminal() -> None:
     code = "import os; print(os.getsid(0) == os.getpid())"
     assert run(python(code), timeout=LONG).stdout == b"True\n"
