@@ -197,7 +197,7 @@ def test_prune(room: Room) -> None:
 def test_exists(room: Room) -> None:
     room.libpod("create", "--name", "c", IMAGE, "true")
     room.libpod("container", "exists", "c")
-    room.libpod("container", "exists", "d", status=1)
+    room.libpod("container", "exists", "nosuch", status=1)
 
 
 # ---------------------------------------------------------------- ps, inspect
