@@ -54,6 +54,10 @@ run -it --name=x bb sh -c ls
 run -d -p 80:80 -v/a:/b --network none bb
 run --sig-proxy=false bb
 run bb --rm
+run --rm=true -h web bb
+exec -l ls
+stop --latest
+stop --filter name=a
 exec -it c sh
 exec c ls -l
 start a b
@@ -93,7 +97,9 @@ ps --format xml
 ps --help
 start a -- -b
 rm a -f b
-exec
+rename a
+ps --all=maybe
+ps -a=true
 pod
 pod nosuch
 stop --time
