@@ -36,6 +36,7 @@ SLOW_IMPORTS = {
     "pystemd",
     "sqlite3",
     "subprocess",
+    "threading",
     "typing",
 }
 # The path of a refresh that finds nothing to do.
@@ -53,7 +54,7 @@ QUICK_MODULES = (
 # Who alone may import what.
 ONLY_IMPORTER = {
     "ctypes": ("host.linux",),
-    "subprocess": ("host.process",),
+    "subprocess": ("nothing: its import takes longer than to start a program",),
     "pystemd": ("cgroups.systemd", "host.notify"),
     "filelock": ("locks.",),
     "sqlite3": ("state.sqlite",),
@@ -174,6 +175,17 @@ def test_one_door_for(name: str, importers: tuple[str, ...]) -> None:
         name_of(module) for module in MODULES if name in imported(ast.walk(ast.parse(module.read_bytes())))
     ]
     assert [module for module in found if not module.startswith(importers)] == []
+
+
+def test_one_door_for_new_programs() -> None:
+    starts = {"os.posix_spawn", "os.posix_spawnp", "os.system", "os.popen", "os.spawnv"}
+    found = {
+        name_of(module)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_bytes()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in starts
+    }
+    assert found == {"host.process"}
 
 
 def test_only_the_command_line_prints_or_exits() -> None:

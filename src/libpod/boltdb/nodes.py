@@ -8,7 +8,6 @@ into the page that replaces it.
 from __future__ import annotations
 
 from itertools import islice
-from operator import lt
 
 from libpod.boltdb.layout import (
     BRANCH_ELEMENT,
@@ -147,7 +146,7 @@ def _require_sound(keys: list[bytes], end: int, size: int) -> None:
         raise ValueError(f"its elements reach {end - size} bytes beyond its end")
     if keys and not keys[0]:
         raise ValueError("it has an empty key")
-    if not all(map(lt, keys, islice(keys, 1, None))):
+    if not all(map(bytes.__lt__, keys, islice(keys, 1, None))):
         raise ValueError("its keys are not in order")
 
 
