@@ -75,7 +75,9 @@ def scan(text: str, start: int = 0) -> tuple[object, int]:
     """
     try:
         return _scan(text, start)
-    except StopIteration as error:
+    except (StopIteration, SystemError) as error:
+        # Up to Python 3.12 it looks for the class of its own error in `json`, and fails so where that is not
+        # imported.
         raise ValueError(f"no JSON value at character {start}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -194,3 +195,17 @@ def test_a_copy_shares_nothing_that_can_change() -> None:
     found["list"][1]["a"] = 2  # type: ignore[index]
     found["empty"]["b"] = 3  # type: ignore[index]
     assert value == {"list": [1, {"a": None}], "text": "x", "empty": {}}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"a"', '{"a":}', "[1", '"a', "", "nul", '{"a": NaN}', "{} {}", '"\\x"']
+)
+def test_what_is_not_json_is_told_before_json_is_imported(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DecodeError) as first:
+        jsonutil.loads(text.encode(), "source")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "json"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(DecodeError) as second:
+        jsonutil.loads(text.encode(), "source")
+    assert second.value.message == first.value.message
+    assert second.value.message.startswith("source: invalid JSON")
