@@ -54,7 +54,7 @@ class Usage(NamedTuple):
 
 def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
     """A reading of each container that runs; one that has ended is left out. No lock is needed for that."""
-    total, mounted = _host_memory(), hierarchies()
+    total, mounted, own_network = _host_memory(), hierarchies(), _namespace("self")
     found = []
     for item in containers:
         if item.status in (RUNNING, PAUSED):
@@ -64,27 +64,34 @@ def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
             except FileError:
                 # It has ended meanwhile: its control group is gone.
                 continue
-            found.append(_read(figures, item, total))
+            traffic = _traffic(item.state.number("pid"), own_network)
+            found.append(_read(figures, item, total, traffic))
     return found
 
 
-def _read(figures: Figures, item: Item, total: int) -> Usage:
-    received, sent = _network(item.state.number("pid"))
+def _read(figures: Figures, item: Item, total: int, traffic: tuple[int, int]) -> Usage:
     limit = min(figures.memory_limit or total, total)
     started = parse_time(item.state.text("startedTime"), source=item.name, key="startedTime")
     age = max(time.time() - started, 0.0)
-    return Usage(item.id, item.name, time.monotonic(), age, figures, received, sent, limit)
+    return Usage(item.id, item.name, time.monotonic(), age, figures, *traffic, limit)
 
 
-def _network(pid: int) -> tuple[int, int]:
+def _namespace(process: int | str) -> str:
+    """The network namespace of a process; "" where it cannot be told."""
+    try:
+        return os.readlink(f"/proc/{process}/ns/net")
+    except OSError:
+        return ""
+
+
+def _traffic(pid: int, own_network: str) -> tuple[int, int]:
     """Bytes received and sent (proc(5), /proc/PID/net/dev); nothing for the host's own network."""
     received = sent = 0
+    if _namespace(pid) in ("", own_network):
+        return 0, 0
     try:
-        if os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
-            return 0, 0
-        with open(f"/proc/{pid}/net/dev", "rb", buffering=0) as stream:
-            lines = stream.read().decode().splitlines()[2:]
-    except OSError:
+        lines = files.read_bytes(f"/proc/{pid}/net/dev").decode().splitlines()[2:]
+    except FileError:
         return 0, 0
     for line in lines:
         name, _, numbers = line.partition(":")
