@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from libpod.errors import InvalidArgument
 from libpod.oci.options import HOST, PRIVATE
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     Range = tuple[int, int, int]
 
 SUBUID_FILE, SUBGID_FILE = "/etc/subuid", "/etc/subgid"
+VARIABLE = "PODMAN_USERNS"
 _MODES = ("container", "ns")
 _HINT = "map IDs with --uidmap 0:100000:65536, or with --subuidname and a user of /etc/subuid"
 
@@ -20,17 +23,30 @@ _HINT = "map IDs with --uidmap 0:100000:65536, or with --subuidname and a user o
 def parse(options: Namespace) -> tuple[str, list[Range], list[Range]]:
     """The mode of the user namespace, and the mappings of user and of group IDs.
 
+    Without a flag the mode is that of `$PODMAN_USERNS`.
+
     One mapping stands for both. Raises InvalidArgument and NotSupported, naming the flag.
     """
     uids = _id_map("--uidmap", options.uidmap) + _subordinate("--subuidname", options.subuidname, SUBUID_FILE)
     gids = _id_map("--gidmap", options.gidmap) + _subordinate("--subgidname", options.subgidname, SUBGID_FILE)
-    mode = options.userns or (PRIVATE if uids or gids else HOST)
+    mode = _asked(options) or (PRIVATE if uids or gids else HOST)
     _check_mode(mode)
     if mode != PRIVATE and (uids or gids):
         raise InvalidArgument(f"--userns {mode} and an ID mapping exclude each other", hint="leave one out")
     if mode == PRIVATE and not uids and not gids:
         raise InvalidArgument("--userns private needs an ID mapping", hint=_HINT)
     return mode, uids or gids, gids or uids
+
+
+def _asked(options: Namespace) -> str:
+    """The mode that the flag asks for, else the environment; that does not count where anything else does."""
+    if options.userns is not None:
+        found: str = options.userns
+        return found
+    others = (options.uidmap, options.gidmap, options.subuidname, options.subgidname)
+    if any(others) or options.pod is not None or options.pod_id_file is not None:
+        return ""
+    return os.environ.get(VARIABLE, "")
 
 
 def _check_mode(mode: str) -> None:

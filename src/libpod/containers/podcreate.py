@@ -115,7 +115,7 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
 
 def _completed(options: PodOptions) -> PodOptions:
     """A user namespace of its own is shared, as all that belongs to it is of no use outside of it."""
-    if options.template.spec.namespaces.user == HOST or "user" in options.share:
+    if not options.infra or options.template.spec.namespaces.user == HOST or "user" in options.share:
         return options
     return options._replace(share=(*options.share, "user"))
 

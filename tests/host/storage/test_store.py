@@ -14,11 +14,14 @@ from libpod.errors import (
     ContainerExists,
     FileError,
     InvalidState,
+    LockTimeout,
     NoSuchContainer,
     NoSuchImage,
     RuntimeStopped,
 )
 from libpod.host import linux, mounts, tree
+from libpod.storage.idmaps import IdMaps
+from libpod.storage.lockfile import LockFile
 from libpod.storage.store import Store
 
 ID = "1" * 64
@@ -297,3 +300,20 @@ def test_what_is_mounted_in_a_container_is_never_emptied(store: Store, tmp_path:
         assert (precious / "file").read_text() == "kept"
     finally:
         linux.unmount(str(inside), linux.MNT_DETACH)
+
+
+def test_who_chooses_ids_sees_all_that_are_used_and_is_alone(store: Store) -> None:
+    maps = IdMaps(((0, 300000, 10), (10, 400000, 5)), ((0, 500000, 15),))
+    lock = LockFile(os.path.join(store.graph_root, "userns.lock"))
+    with store.choosing_ids() as used:
+        assert used == IdMaps()
+        with pytest.raises(LockTimeout), lock.write(timeout=0):
+            pass
+        store.create_container("1" * 64, ["one"], None, id_maps=maps)
+    with lock.write(timeout=0):
+        pass
+    store.create_container("2" * 64, ["two"], None)
+    with store.choosing_ids() as used:
+        assert used == maps
+    for name in ("one", "two"):
+        store.delete_container(name)

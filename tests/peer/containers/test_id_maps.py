@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,3 +153,21 @@ def test_the_records_of_chosen_ids_are_alike(make_store: MakeStore) -> None:
             assert {"UIDMap": 5000, "GIDMap": 6000}[side] in [entry["host_id"] for entry in ranges]
         found[stored.name] = options
     assert found["ours"] == found["theirs"]
+
+
+def test_both_choose_at_the_same_time(make_store: MakeStore) -> None:
+    store = make_store()
+    give_ids(store, "containers:1000000:1600\n", "containers:2000000:1600\n")
+    options = ("--network", "none", "--userns", "auto:size=100", IMAGE)
+    programs = (["podman", *store.options], store.libpod_command())
+    loops = [
+        " ".join(
+            ["for i in 1 2 3 4 5 6 7 8; do", shlex.join([*words, "create", "--name"]), f"{name}$i",
+             shlex.join(options), "true || exit 1; done"]
+        )
+        for name, words in zip("ab", programs, strict=True)
+    ]  # fmt: skip
+    script = f"({loops[0]}) & first=$!; ({loops[1]}); second=$?; wait $first && exit $second"
+    store.machine.run(["sh", "-c", script], environment=store.libpod_environment)
+    given = sorted(mapping(store, name)[0] for name in store.states())
+    assert given == sorted(f"0:{1000000 + 100 * number}:100" for number in range(16))

@@ -14,7 +14,8 @@ TEN = [(0, 1000, 10)]
 
 
 def parse(**given: object) -> tuple[str, object, object]:
-    flags = {"userns": None, "uidmap": [], "gidmap": [], "subuidname": None, "subgidname": None, **given}
+    flags: dict[str, object] = {"userns": None, "uidmap": [], "gidmap": [], "subuidname": None}
+    flags.update({"subgidname": None, "pod": None, "pod_id_file": None, **given})
     return usernamespaces.parse(Namespace(**flags))
 
 
@@ -59,6 +60,17 @@ def test_modes_whose_mapping_is_worked_out_later(mode: str) -> None:
     assert parse(userns=mode) == (mode, [], [])
     with pytest.raises(InvalidArgument, match="exclude each other"):
         parse(userns=mode, uidmap=["0:1:1"])
+
+
+def test_the_environment_is_for_those_who_ask_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODMAN_USERNS", "auto:size=5")
+    assert parse() == ("auto:size=5", [], [])
+    assert parse(userns="host") == parse(userns="") == ("host", [], [])
+    assert parse(uidmap=["0:1000:10"]) == ("private", TEN, TEN)
+    assert parse(pod="p") == ("host", [], [])
+    monkeypatch.setenv("PODMAN_USERNS", "odd")
+    with pytest.raises(InvalidArgument, match="--userns 'odd' is not supported"):
+        parse()
 
 
 def test_subordinate_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
