@@ -60,9 +60,8 @@ def point_in_time(text: str, now: float | None = None) -> float:
     """
     import re
 
-    pieces = re.findall(_DURATION, text)
-    if pieces and "".join(amount + unit for amount, unit in pieces) == text:
-        ago = sum(float(amount) * _UNITS[unit] for amount, unit in pieces)
+    ago = _duration(text)
+    if ago is not None:
         return (time.time() if now is None else now) - ago
     if re.fullmatch(_SECONDS, text):
         return float(text)
@@ -73,6 +72,26 @@ def point_in_time(text: str, now: float | None = None) -> float:
             f"{text!r} is not a time",
             hint="use 2026-01-31T12:00:00Z, seconds since 1970, or a duration: 1h30m",
         ) from error
+
+
+def _duration(text: str) -> float | None:
+    import re
+
+    pieces = re.findall(_DURATION, text)
+    if not pieces or "".join(amount + unit for amount, unit in pieces) != text:
+        return None
+    return sum(float(amount) * _UNITS[unit] for amount, unit in pieces)
+
+
+def interval(text: str) -> float:
+    """A length of time such as `5s` or `250ms`, in seconds; a number alone is of milliseconds.
+
+    InvalidArgument for anything else, and for one of no length.
+    """
+    found = _duration(f"{text}ms" if text.isascii() and text.isdigit() else text)
+    if not found:
+        raise InvalidArgument(f"{text!r} is not a length of time", hint="such as 250ms, 5s or 1m")
+    return found
 
 
 def human_duration(seconds: float) -> str:

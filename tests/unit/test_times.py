@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libpod.errors import DecodeError, InvalidArgument
-from libpod.times import NEVER, ZERO_TIME, human_duration, parse_time, point_in_time
+from libpod.times import NEVER, ZERO_TIME, human_duration, interval, parse_time, point_in_time
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -95,3 +95,16 @@ def test_points_in_time(text: str, expected: float) -> None:
 def test_what_is_no_point_in_time(text: str) -> None:
     with pytest.raises(InvalidArgument, match="is not a time"):
         point_in_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("250ms", 0.25), ("5s", 5.0), ("1m30s", 90.0), ("40", 0.04), ("0.5s", 0.5)]
+)
+def test_lengths_of_time(text: str, seconds: float) -> None:
+    assert interval(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1s", "5x", "5 s", "s", "2026-11-24T04:07:02Z", "²"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="not a length of time"):
+        interval(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from libpod.cli import codes, output
+from libpod.cli import codes, output, selecting
+from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def configure(parser: Grammar) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="NAME", help="a container or an image")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a container or an image")
+    selecting.add_latest(parser)
     parser.add_format(templates=False)
     parser.runs(run)
 
@@ -25,7 +27,7 @@ def run(options: Namespace) -> int:
     from libpod.containers import changes
 
     with runtimes.open_runtime(options) as runtime:
-        layer, left_out = _layer(runtime, options.name)
+        layer, left_out = _layer(runtime, _name(runtime, options))
         found = changes.of_layer(runtime.engine.store, layer, left_out)
     if options.format:
         keys = {changes.CHANGED: "changed", changes.ADDED: "added", changes.DELETED: "deleted"}
@@ -35,6 +37,13 @@ def run(options: Namespace) -> int:
     elif found:
         output.data("\n".join(f"{kind} {output.printable(path)}" for path, kind in found))
     return codes.DONE
+
+
+def _name(runtime: Runtime, options: Namespace) -> str:
+    name: str | None = options.name
+    if options.latest == (name is not None):
+        raise InvalidArgument("give either a NAME or --latest", hint=f"see '{options.prog} --help'")
+    return selecting.latest(runtime) if name is None else name
 
 
 def _layer(runtime: Runtime, name: str) -> tuple[str, frozenset[str]]:

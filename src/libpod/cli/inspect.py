@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import codes, output
+from libpod.cli import codes, output, selecting
 from libpod.errors import InvalidArgument, LibpodError
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ def configure(parser: Grammar) -> None:
         help="a container, an image, a volume or a pod: its name, its ID, or the unique beginning of its ID",
     )
     parser.add_argument("-t", "--type", choices=TYPES, default="all", help="look only among these (all)")
+    selecting.add_latest(parser)
     parser.add_argument("-s", "--size", action="store_true", help="count the sizes of containers, too")
     parser.add_format("-f")
     parser.runs(run)
@@ -39,8 +40,8 @@ def configure_of_containers(parser: Grammar) -> None:
 
 def run(options: Namespace) -> int:
     """Print a list with each object; those that are found, before the error for the first that is not."""
-    if not options.names:
-        raise InvalidArgument("inspect needs at least one NAME", hint="see 'libpod inspect --help'")
+    if options.latest == bool(options.names):
+        raise InvalidArgument("inspect needs a NAME, or --latest", hint=f"see '{options.prog} --help'")
     from libpod.cli import ended, stores
     from libpod.containers import inspecting, items
 
@@ -54,6 +55,8 @@ def run(options: Namespace) -> int:
         if options.size:
             _count_sizes(options, described)
 
+    if options.latest:
+        options.names = [selecting.latest_item(found.containers).id]
     return show_each(
         options.names,
         lambda name: _describe(options, found, inspection, name),

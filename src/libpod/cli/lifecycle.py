@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from libpod.containers.container import Container
     from libpod.runtime import Runtime
 
+_INTERVAL_SECONDS = 0.25
+
 
 def _verb(
     act: Callable[[Namespace], Callable[[Container], None]], *states: str
@@ -153,7 +155,20 @@ def configure_restart(parser: Grammar) -> None:
     selecting.add_files(parser)
     selecting.add_filter(parser, "-f")
     _add_time(parser)
-    parser.runs(_verb(lambda options: lambda container: container.restart(_seconds(options))))
+    parser.add_argument("--running", action="store_true", help="only those that run")
+    parser.runs(_restart)
+
+
+def _restart(options: Namespace) -> int:
+    from libpod.cli import runtimes
+
+    with runtimes.open_runtime(options) as runtime:
+        if options.running and not (options.container or options.cidfile or options.latest):
+            options.all = True
+        wanted = selecting.names(runtime, options)
+        if options.running:
+            wanted = [name for name in wanted if runtime.container(name).state() == "running"]
+        return runtimes.for_each(runtime, wanted, lambda container: container.restart(_seconds(options)))
 
 
 def configure_rm(parser: Grammar) -> None:
@@ -246,14 +261,29 @@ def _exists(runtime: Runtime, name: str) -> bool:
 def configure_wait(parser: Grammar) -> None:
     """Add the arguments of `wait`."""
     selecting.add_several(parser)
+    parser.add_argument(
+        "--condition",
+        metavar="STATE",
+        action="append",
+        default=[],
+        help="wait for this state, not for the end",
+    )
+    parser.add_argument(
+        "-i", "--interval", metavar="TIME", help="how often to look, with --condition (250ms)"
+    )
     parser.runs(_wait)
 
 
 def _wait(options: Namespace) -> int:
+    from libpod import times
     from libpod.cli import runtimes
 
+    conditions = [word for text in options.condition for word in text.split(",")]
+    interval = times.interval(options.interval) if options.interval else _INTERVAL_SECONDS
+
     def wait(container: Container) -> None:
-        output.data(str(container.wait()))
+        code = container.wait_for(conditions, interval) if conditions else container.wait()
+        output.data(str(code))
 
     with runtimes.open_runtime(options) as runtime:
         return runtimes.for_each(runtime, selecting.names(runtime, options), wait, echo=False)
@@ -262,6 +292,8 @@ def _wait(options: Namespace) -> int:
 def configure_mount(parser: Grammar) -> None:
     """Add the arguments of `mount`."""
     selecting.add_all(parser, "-a")
+    parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
+    parser.add_format(templates=False)
     parser.runs(_mount)
 
 
@@ -273,17 +305,25 @@ def _mount(options: Namespace) -> int:
         output.data(path if len(wanted) == 1 else f"{container.id} {path}")
 
     with runtimes.open_runtime(options) as runtime:
-        if not options.container and not options.all:
-            return _print_mounts(runtime)
+        if not (options.container or options.all or options.latest):
+            return _print_mounts(runtime, options)
         wanted = selecting.names(runtime, options)
         return runtimes.for_each(runtime, wanted, mount, echo=False)
 
 
-def _print_mounts(runtime: Runtime) -> int:
-    for container in runtime.containers():
-        path = container.mount_path()
-        if path:
-            output.data(f"{container.id[:12]}  {path}")
+def _print_mounts(runtime: Runtime, options: Namespace) -> int:
+    found = [(container, container.mount_path()) for container in runtime.containers()]
+    mounted = [(container, path) for container, path in found if path]
+    if options.format:
+        output.as_json(
+            [
+                {"id": container.id, "Names": [container.name], "mountpoint": path}
+                for container, path in mounted
+            ]
+        )
+        return 0
+    for container, path in mounted:
+        output.data(f"{container.id if options.no_trunc else container.id[:12]}  {path}")
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from libpod.cli import codes, output, ps
+from libpod.cli import codes, output, ps, selecting
 from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -28,15 +28,19 @@ def configure(parser: Grammar) -> None:
     parser.add_argument(
         "port", metavar="PORT[/PROTOCOL]", nargs="?", help="show only where this port of the container is"
     )
+    selecting.add_latest(parser)
     parser.add_format(templates=False)
     parser.runs(run)
 
 
 def run(options: Namespace) -> int:
     """Print each port of the container, and the places of the host that lead to it."""
-    if options.all == bool(options.container):
+    if options.latest and not options.port:
+        # The only word is that of the port.
+        options.container, options.port = None, options.container
+    if options.all + options.latest + bool(options.container) != 1:
         raise InvalidArgument(
-            "give either a container or --all" if options.all else "port needs a CONTAINER, or --all",
+            "port needs either a CONTAINER, or --latest, or --all",
             hint="see 'libpod port --help'",
         )
     from libpod.cli import stores
@@ -47,11 +51,13 @@ def run(options: Namespace) -> int:
         found = items.read_containers(store.state)
     if options.all:
         wanted = [item for item in found.containers if item.status == RUNNING]
+    elif options.latest:
+        wanted = [selecting.latest_item(found.containers)]
     else:
         wanted = [items.find(found.containers, options.container)]
     rows = list(_rows(wanted, listing.Listing(found.containers, now=time.time())))
     if options.port:
-        rows = _only(rows, options.container, options.port)
+        rows = _only(rows, wanted[0].name, options.port)
     if options.format:
         output.as_json(rows)
     elif rows:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
+    from libpod.containers.items import Item
     from libpod.runtime import Runtime
 
 _LONGEST_ID = 4096
@@ -85,7 +86,7 @@ def names(runtime: Runtime, options: Namespace, states: Sequence[str] = ()) -> l
     if every or filters:
         return _found(runtime, filters, states)
     if getattr(options, "latest", False):
-        return [_latest(runtime)]
+        return [latest(runtime)]
     if not given and not getattr(options, "cidfile", ()):
         raise InvalidArgument("give at least one container", hint=f"see '{options.prog} --help'")
     return given
@@ -133,13 +134,21 @@ def _passing(runtime: Runtime, filters: Sequence[str]) -> set[str]:
     return {row["Id"] for row in pslist.select(rows, everything, filters)}
 
 
-def _latest(runtime: Runtime) -> str:
-    from libpod.containers import items, listing
+def latest(runtime: Runtime) -> str:
+    """The ID of the container that was made last. NoSuchContainer if there is none."""
+    from libpod.containers import items
 
-    found = items.read_containers(runtime.state).containers
-    if not found:
+    return latest_item(items.read_containers(runtime.state).containers).id
+
+
+def latest_item(containers: Sequence[Item]) -> Item:
+    """The one of *containers* that was made last. NoSuchContainer if there is none."""
+    from libpod.containers import listing
+
+    readable = [item for item in containers if item.error is None]
+    if not readable:
         raise NoSuchContainer("", "there is no container, so there is no latest one")
-    return max(found, key=listing.moment).id
+    return max(readable, key=listing.moment)
 
 
 def _ordered(containers: Sequence[Container]) -> list[Container]:

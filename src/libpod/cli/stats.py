@@ -34,6 +34,7 @@ def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("container", metavar="CONTAINER", nargs="*", help="those alone (all that run)")
     parser.add_argument("-a", "--all", action="store_true", help="show those that do not run, too")
+    parser.add_argument("-l", "--latest", action="store_true", help="show the container that was made last")
     parser.add_argument("--no-stream", action="store_true", help="print once, and end")
     parser.add_argument("--no-reset", action="store_true", help="do not clear the screen in between")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
@@ -55,6 +56,8 @@ def run(options: Namespace) -> int:
     from libpod.cli import stores
     from libpod.errors import InvalidArgument
 
+    if options.latest and options.container:
+        raise InvalidArgument("give either containers or --latest, not both")
     if options.interval < 1:
         raise InvalidArgument("--interval is at least one second")
     # What the database remembers says nothing of control groups: the settings are enough.
@@ -89,6 +92,10 @@ def _read(manager: Manager, options: Namespace, settings: Settings) -> list[Usag
     if options.container and not found:
         raise NoSuchContainer(options.container[0])
     chosen = [items.find(found, name) for name in options.container]
+    if options.latest:
+        from libpod.cli import selecting
+
+        chosen = [selecting.latest_item(found)]
     return statistics.read(manager, chosen or found)
 
 

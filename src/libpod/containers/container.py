@@ -28,7 +28,7 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from libpod.containers.checkpoint import CheckpointFigures, CheckpointOptions, RestoreOptions
     from libpod.containers.engine import Engine
@@ -414,6 +414,16 @@ class Container:
                 raise LockError(f"container {self.name} has not ended after {timeout:g} seconds")
             if wait_for_end(pid, left):
                 self._wait_for_exit_file()
+
+    def wait_for(self, states: Collection[str], interval: float) -> int:
+        """Wait until its state is one of *states*, looked at every *interval* seconds.
+
+        Returns its exit code if it has ended by then, else -1. InvalidArgument for what is no state.
+        """
+        status.check_names(states)
+        while (found := self.state()) not in states:
+            time.sleep(interval)
+        return self.record.exit_code if found in ("exited", "stopped") else _UNKNOWN_EXIT
 
     def wait_and_remove(self) -> int:
         """Wait until it has ended, and remove it, with the volumes made for it; its exit code, as of `wait`.

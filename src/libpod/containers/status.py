@@ -27,6 +27,16 @@ def status_name(state: int) -> str:
     return STATUS_NAMES.get(state, "bad state")
 
 
+def check_names(names: Collection[str]) -> None:
+    """Raise InvalidArgument unless all *names* are words for states."""
+    from libpod.errors import InvalidArgument
+
+    for name in names:
+        if name not in STATUS_NAMES.values():
+            words = ", ".join(dict.fromkeys(STATUS_NAMES.values()))
+            raise InvalidArgument(f"no container can be {name!r}", hint=f"states: {words}")
+
+
 def way_out(state: int, wanted: Collection[int], name: str) -> str | None:
     """The command that brings container *name* from *state* to one of *wanted*; None where none does."""
     if state == PAUSED and RUNNING in wanted:

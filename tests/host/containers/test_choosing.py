@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,3 +88,52 @@ def test_variables_of_a_file_for_exec(two: Room, tmp_path: Path) -> None:
     file.write_text("# said\nA=file\nB=file\n")
     result = two.libpod("exec", "--env-file", str(file), "-e", "B=flag", "old", "sh", "-c", "echo $A $B")
     assert result.stdout == "file flag\n"
+
+
+def test_the_latest_where_more_than_containers_are_named(two: Room) -> None:
+    latest = two.inspect("new")["Id"]
+    assert json.loads(two.libpod("inspect", "-l").stdout)[0]["Id"] == latest
+    assert two.libpod("diff", "-l").stdout == two.libpod("diff", "new").stdout
+    assert two.libpod("port", "-l").stdout == ""
+    assert "container new does not publish port 80/tcp" in two.libpod("port", "-l", "80", status=125).stderr
+    for words in (("inspect", "-l", "new"), ("inspect",), ("diff", "-l", "new"), ("diff",), ("port",)):
+        assert "--latest" in two.libpod(*words, status=125).stderr
+    assert "not both" in two.libpod("stats", "--no-stream", "-l", "old", status=125).stderr
+    two.libpod("run", "-d", "--name", "newest", IMAGE, "sleep", "1000")
+    shown = json.loads(two.libpod("stats", "-l", "--no-stream", "--format", "json").stdout)
+    assert [row["name"] for row in shown] == ["newest"]
+
+
+def test_only_those_that_run(two: Room) -> None:
+    before = two.inspect("old")["State"]["StartedAt"]
+    assert two.libpod("restart", "-t", "0", "--running", "old", "new").words == "old"
+    assert two.status("new") == "created"
+    again = two.inspect("old")["State"]["StartedAt"]
+    assert again != before
+    two.libpod("restart", "-t", "0", "--running")
+    assert two.status("new") == "created"
+    assert two.inspect("old")["State"]["StartedAt"] != again
+
+
+def test_a_state_to_wait_for(two: Room) -> None:
+    wait = ("wait", "--condition", "running", "-i", "50ms", "new")
+    two.libpod("rm", "new")
+    two.libpod("create", "--name", "new", IMAGE, "sleep", "1000")
+    with two.started(*wait, stdout=subprocess.PIPE) as waiting:
+        two.libpod("start", "new")
+        assert waiting.communicate(timeout=60)[0] == b"-1\n"
+    two.libpod("kill", "new")
+    assert two.libpod("wait", "--condition", "stopped,exited", "new").words == "137"
+    assert "'happy'" in two.libpod("wait", "--condition", "happy", "new", status=125).stderr
+    assert "'5x'" in two.libpod("wait", "--condition", "exited", "-i", "5x", "new", status=125).stderr
+
+
+def test_what_is_mounted(two: Room) -> None:
+    path = two.libpod("mount", "new").words
+    (entry,) = (
+        row for row in json.loads(two.libpod("mount", "--format", "json").stdout) if row["Names"] == ["new"]
+    )
+    assert entry["mountpoint"] == path
+    assert f"{entry['id']}  {path}" in two.libpod("mount", "--no-trunc").stdout
+    assert f"{entry['id'][:12]}  {path}" in two.libpod("mount").stdout
+    two.libpod("umount", "new")

@@ -82,7 +82,7 @@ def test_debugging_shows_where(refresh_does: Any, capsys: pytest.CaptureFixture[
         (["nosuch"], "Error: unrecognized command 'libpod nosuch'\nhint: see 'libpod --help'\n"),
         (["refresh", "-x"], "Error: unknown flag: -x\nhint: see 'libpod refresh --help'\n"),
         (["--root"], "Error: flag needs an argument: --root\nhint: see 'libpod --help'\n"),
-        (["inspect"], "Error: inspect needs at least one NAME\nhint: see 'libpod inspect --help'\n"),
+        (["inspect"], "Error: inspect needs a NAME, or --latest\nhint: see 'libpod inspect --help'\n"),
     ],
 )
 def test_wrong_command_lines_fail(
