@@ -31,7 +31,8 @@ _REPEATED = (
     ("", "--add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
     ("", "--dns", "ADDRESS", "use this name server"),
     ("", "--dns-search", "DOMAIN", "search this domain; . for none"),
-    ("", "--dns-option", "OPTION", "add an option to resolv.conf"),
+    ("--dns-opt", "--dns-option", "OPTION", "add an option to resolv.conf"),
+    ("", "--unsetenv", "NAME", "do not set this variable of the image or of the defaults"),
     ("", "--cap-add", "NAME", "add a capability; ALL for every one"),
     ("", "--cap-drop", "NAME", "drop a capability; ALL for every one"),
     ("", "--security-opt", "OPTION", "no-new-privileges, seccomp=…, apparmor=…, label=…, mask=…, unmask=…"),
@@ -55,9 +56,12 @@ _VALUES = (
     ("", "--memory-swap", "SIZE", "limit memory and swap together; -1 for no limit"),
     ("", "--cpus", "NUMBER", "limit CPU time to that of so many CPUs"),
     ("-c", "--cpu-shares", "NUMBER", "the weight beside other containers"),
+    ("", "--cpu-period", "MICROSECONDS", "the period of --cpu-quota"),
+    ("", "--cpu-quota", "MICROSECONDS", "limit CPU time to this in each period"),
     ("", "--cpuset-cpus", "LIST", "run on these CPUs"),
     ("", "--cpuset-mems", "LIST", "use memory of these nodes"),
     ("", "--pids-limit", "NUMBER", "limit the number of processes; -1 for no limit"),
+    ("", "--memory-swappiness", "NUMBER", "how soon its memory is swapped out, 0 to 100; -1 for as usual"),
     ("", "--oom-score-adj", "NUMBER", "how soon it is killed when memory is short"),
     ("", "--entrypoint", "COMMAND", "replace the image's entry point; a command, or a JSON list"),
     ("", "--pod", "POD", "make it in this pod; new:NAME makes the pod, too"),
@@ -75,6 +79,9 @@ _VALUES = (
     ("", "--cgroups", "MODE", "enabled, or no-conmon to leave conmon in our control group"),
     ("", "--restart", "POLICY", "when it runs again: no, on-failure[:TRIES], always or unless-stopped"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
+    ("", "--timeout", "SECONDS", "kill it when it has run that long"),
+    ("", "--tz", "ZONE", "its time zone: a name such as Europe/Berlin, or local for that of the host"),
+    ("", "--init-path", "FILE", "what --init runs"),
     ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),
     ("", "--log-driver", "NAME", "k8s-file, journald, none or passthrough"),
     ("", "--conmon-pidfile", "FILE", "write the PID of conmon here"),
@@ -88,10 +95,19 @@ _SWITCHES = (
     ("", "--rm", "remove the container when it has ended"),
     ("", "--privileged", "give it all rights on the host"),
     ("", "--read-only", "make its root read-only"),
+    ("", "--init", "run a small init that passes signals on and reaps processes"),
+    ("", "--env-host", "set all variables that we have"),
+    ("", "--unsetenv-all", "set no variable of the image or of the defaults"),
+    ("", "--oom-kill-disable", "let it wait when memory is short, and kill nothing"),
+    ("", "--replace", "remove the container that has this name first"),
+    ("", "--no-healthcheck", "have no health check, as always"),
     ("", "--no-hosts", "leave /etc/hosts as the image has it"),
     ("", "--rootfs", "the argument is a root directory, not an image"),
 )
 _LOG_SIZE_UNIT_HINT = "such as 10m"
+_READ_ONLY_TMPFS = "with --read-only, have /tmp, /var/tmp and /run to write to (true)"
+_PROXY = "set the variables for proxies that we have, such as https_proxy (true)"
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 
 
 def configure(parser: Grammar) -> None:
@@ -103,6 +119,8 @@ def configure(parser: Grammar) -> None:
         _add(parser, short, name, metavar=metavar, help=text)
     for short, name, text in _SWITCHES:
         _add(parser, short, name, help=text, action="store_true")
+    parser.add_switch("--read-only-tmpfs", default=True, help=_READ_ONLY_TMPFS)
+    parser.add_switch("--http-proxy", default=True, help=_PROXY)
     networking.configure(parser)
     transfers.add_pull_flags(parser)
     parser.add_argument("image", metavar="IMAGE", help="an image, or with --rootfs a directory")
@@ -124,8 +142,9 @@ def configure_some(parser: Grammar, names: Collection[str]) -> None:
 
 
 def _add(parser: Grammar, short: str, name: str, **keywords: object) -> None:
-    names = [short, name] if short else [name]
-    parser.add_argument(*names, **keywords)
+    """*short* is a letter, or another spelling."""
+    names = [name, short] if short.startswith("--") else [short, name]
+    parser.add_argument(*filter(None, names), **keywords)
 
 
 def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
@@ -159,7 +178,10 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         conmon_pid_file=os.path.abspath(options.conmon_pidfile) if options.conmon_pidfile else "",
         hosts=_hosts(options),
         no_hosts=options.no_hosts,
-        dns_servers=[_address(text) for text in options.dns],
+        dns_servers=[] if options.dns == ["none"] else [_address(text) for text in options.dns],
+        no_resolv_conf=options.dns == ["none"],
+        timeout=_positive("--timeout", options.timeout),
+        time_zone=options.tz or "",
         dns_search=options.dns_search,
         dns_options=options.dns_option,
         dependencies=options.requires,
@@ -192,6 +214,8 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
     mounted = volumes.parse(options.volume, options.mount, options.tmpfs)
     security = _security(options.security_opt)
     limits = options.ulimit or list(config.default_ulimits)
+    if limits == ["host"]:
+        limits = []
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)
     # What was asked for is told by `inspect` from annotations.
     annotations = {
@@ -199,7 +223,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         for name in ("seccomp", "apparmor", "label")
         if name in security
     }
-    annotations.update(pairs("--annotation", options.annotation))
+    annotations.update(pairs("--annotation", options.annotation, need_value=True))
     if options.publish_all:
         annotations["io.podman.annotations.publish-all"] = "TRUE"
     if options.cidfile:
@@ -208,15 +232,20 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         command=options.command,
         entrypoint=_entrypoint(options.entrypoint),
         environment=environment(options),
+        default_environment=_of_ours(options),
+        unset_environment=["*"] if options.unsetenv_all else options.unsetenv,
         working_directory=options.workdir or "",
         user=options.user or "",
-        groups=options.group_add,
+        groups=_words(options.group_add),
         hostname=options.hostname or "",
         terminal=options.tty,
         stdin=options.interactive,
         remove=options.rm,
+        init=options.init,
+        init_program=options.init_path or "",
         privileged=options.privileged,
         read_only=options.read_only,
+        read_only_tmpfs=options.read_only_tmpfs,
         add_capabilities=_words(options.cap_add),
         drop_capabilities=_words(options.cap_drop),
         default_capabilities=config.default_capabilities,
@@ -249,14 +278,21 @@ def _resources(options: Namespace) -> Resources:
         text = getattr(options, flag.replace("-", "_"))
         return units.memory_size(text, flag) if text is not None else None
 
+    if options.cpus is not None and (options.cpu_period is not None or options.cpu_quota is not None):
+        raise InvalidArgument("--cpus excludes --cpu-period and --cpu-quota")
     quota = units.cpu_quota(options.cpus) if options.cpus is not None else None
+    swappiness = _number("--memory-swappiness", options.memory_swappiness)
+    if swappiness is not None and not -1 <= swappiness <= 100:
+        raise InvalidArgument(f"--memory-swappiness {swappiness} is not between 0 and 100")
     return Resources(
         memory=size("memory"),
         memory_reservation=size("memory-reservation"),
         memory_swap=size("memory-swap"),
         cpu_shares=_number("--cpu-shares", options.cpu_shares),
-        cpu_period=units.CPU_PERIOD if quota else None,
-        cpu_quota=quota or None,
+        memory_swappiness=None if swappiness == -1 else swappiness,
+        oom_kill_disable=options.oom_kill_disable,
+        cpu_period=units.CPU_PERIOD if quota else _number("--cpu-period", options.cpu_period),
+        cpu_quota=quota or _number("--cpu-quota", options.cpu_quota),
         cpuset_cpus=options.cpuset_cpus or "",
         cpuset_mems=options.cpuset_mems or "",
         pids_limit=_number("--pids-limit", options.pids_limit),
@@ -300,6 +336,13 @@ def environment(options: Namespace) -> dict[str, str]:
     for text in options.env:
         _add_variable(found, text)
     return found
+
+
+def _of_ours(options: Namespace) -> dict[str, str]:
+    """What is taken over of our own variables: those for proxies, unless it is not wanted, or all."""
+    names = [name for word in _PROXIES for name in (word, word.upper())] if options.http_proxy else []
+    taken = os.environ if options.env_host else names
+    return {name: os.environ[name] for name in taken if name in os.environ}
 
 
 def _add_variable(found: dict[str, str], text: str) -> None:
@@ -397,6 +440,14 @@ def _number(flag: str, text: str | None) -> int | None:
         return int(text)
     except ValueError as error:
         raise InvalidArgument(f"{flag} {text!r} is not a whole number") from error
+
+
+def _positive(flag: str, text: str | None) -> int:
+    """A whole number from 0 on; 0 where nothing was given."""
+    number = _number(flag, text) or 0
+    if number < 0:
+        raise InvalidArgument(f"{flag} {number} is negative")
+    return number
 
 
 def _decimal_size(text: str) -> int:

@@ -96,6 +96,8 @@ def create(runtime: Runtime, options: Namespace) -> Container:
     from libpod.containers.container import Container
 
     wanted = transfers.with_image(runtime, options, creation.create_options(options, runtime.config))
+    if options.replace:
+        _remove_replaced(runtime, options.name)
     with inpod.joined(runtime, options, wanted) as made_in:
         container = Container(runtime.engine, making.create(runtime.engine, made_in))
     if options.cidfile:
@@ -105,6 +107,19 @@ def create(runtime: Runtime, options: Namespace) -> Container:
             container.remove()
             raise
     return container
+
+
+def _remove_replaced(runtime: Runtime, name: str | None) -> None:
+    """Remove the container that has this very name."""
+    from libpod.containers import cleanup
+    from libpod.errors import InvalidArgument
+
+    if not name:
+        raise InvalidArgument("--replace needs --name: which container is to be replaced?")
+    with contextlib.suppress(*cleanup.GONE):
+        container = runtime.container(name)
+        if container.name == name:
+            container.remove(force=True)
 
 
 def attached(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from libpod.cli.terminal import DetachKeys
-    from libpod.oci.attach import AttachSocket
+    from libpod.oci.attach import AttachSocket, Output
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CHUNK = 8192
@@ -59,46 +59,48 @@ def wanted(options: Namespace, default_keys: str, *, stdin: bool, chosen: list[s
 def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
     """Hand output on until the streams end and process *pid* has ended, and our input to it if wanted.
 
-    Returns False if it is left running: the keys for that were typed, or their terminal was closed.
+    Returns False if it is left running: the keys for that were typed, or their terminal was closed. Raises
+    FileError, after its end, where output could not be written and was lost.
     """
+    sink = _Sink(what.outputs)
     if not what.stdin:
         # With one thing to wait for, to ask first whether it has come would only cost time.
         for output in connection.outputs():
-            if output.stream in what.outputs:
-                _write(output.stream, output.data)
-        return _ended(pid)
+            sink.write(output)
+        return _ended(pid, sink)
     # poll, since epoll takes no regular files.
     with selectors.PollSelector() as selector:
-        return _both_ways(_Feed(connection, what.keys, selector), what, pid)
+        return _both_ways(_Feed(connection, what.keys, selector), sink, pid)
 
 
-def _both_ways(feed: _Feed, what: Wanted, pid: int) -> bool:
+def _both_ways(feed: _Feed, sink: _Sink, pid: int) -> bool:
     while True:
         for key, events in feed.selector.select():
             if key.fileobj is not feed.connection:
                 feed.take()
-            elif events & selectors.EVENT_READ and not _hand_on(feed.connection, what.outputs):
-                return _ended(pid)
+            elif events & selectors.EVENT_READ and not _hand_on(feed.connection, sink):
+                return _ended(pid, sink)
             elif events & selectors.EVENT_WRITE:
                 feed.give()
             if feed.left:
                 return False
 
 
-def _ended(pid: int) -> bool:
+def _ended(pid: int, sink: _Sink) -> bool:
     """A process that has closed its streams may go on, and signals for it come to us."""
     from libpod.containers.container import wait_for_end
 
-    return wait_for_end(pid, None)
+    ended = wait_for_end(pid, None)
+    sink.check()
+    return ended
 
 
-def _hand_on(connection: AttachSocket, outputs: frozenset[int]) -> bool:
+def _hand_on(connection: AttachSocket, sink: _Sink) -> bool:
     """Write what has come; False at the end."""
     for output in connection.receive_more():
         if output is None:
             return False
-        if output.stream in outputs:
-            _write(output.stream, output.data)
+        sink.write(output)
     return True
 
 
@@ -152,14 +154,36 @@ class _Feed:
         self.selector.modify(self.connection, selectors.EVENT_READ)
 
 
-def _write(stream: int, data: bytes) -> None:
-    """A reader that went away is no reason to stop the container: it runs on, unheard."""
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(stream, view) :]
-    except OSError:
-        return
+class _Sink:
+    """Where output goes: our own standard streams, those that are in *outputs*.
+
+    A reader that went away is no reason to stop the container: it runs on, unheard. Nor is a full disk, but
+    that is told.
+    """
+
+    def __init__(self, outputs: frozenset[int]) -> None:
+        self._outputs = outputs
+        self._failure: OSError | None = None
+
+    def write(self, output: Output) -> None:
+        """Write a piece of output."""
+        if output.stream not in self._outputs:
+            return
+        view = memoryview(output.data)
+        try:
+            while view:
+                view = view[os.write(output.stream, view) :]
+        except BrokenPipeError:
+            return
+        except OSError as error:
+            self._failure = self._failure or error
+
+    def check(self) -> None:
+        """Raise FileError if something was lost."""
+        if self._failure is not None:
+            from libpod.errors import FileError
+
+            raise FileError("write", "what the container said to our output", self._failure)
 
 
 class Proxy:

@@ -89,6 +89,8 @@ class CreateOptions(NamedTuple):
     dns_servers: Sequence[str] = ()
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()
+    no_resolv_conf: bool = False
+    """Whether /etc/resolv.conf is that of the image."""
     dependencies: Sequence[str] = ()
     """Names or IDs of containers that must run before this one."""
     create_command: Sequence[str] = ()
@@ -105,6 +107,10 @@ class CreateOptions(NamedTuple):
     sdnotify_mode: str = "container"
     cgroups_mode: str = "enabled"
     """`no-conmon` leaves conmon in our control group; `disabled` makes none, which runc cannot do."""
+    timeout: int = 0
+    """Seconds after which it is killed; 0 for never."""
+    time_zone: str = ""
+    """A name of the time zone database, or `local` for that of the host; empty for the image's own."""
     restart_policy: str = ""
     restart_retries: int = 0
 
@@ -333,6 +339,13 @@ def _config(
     config["sdnotifyMode"] = options.sdnotify_mode
     config["healthcheck"] = None
     config["healthcheck_on_failure_action"] = 0
+    if options.time_zone:
+        from libpod.containers import timezones
+
+        timezones.require(options.time_zone)
+        config["timezone"] = options.time_zone
+    if options.timeout:
+        config["timeout"] = options.timeout
     config["umask"] = options.spec.umask
     config["mountAllDevices"] = options.spec.privileged
     config["device_host_src"] = [
@@ -422,7 +435,7 @@ def _process(options: CreateOptions, image_config: Mapping[str, object]) -> dict
 
 def _network(options: CreateOptions) -> dict[str, object]:
     return {
-        "UseImageResolvConf": False,
+        "UseImageResolvConf": options.no_resolv_conf,
         "UseImageHosts": options.no_hosts,
         "postConfigureNetNS": False,
         "dnsServer": list(options.dns_servers),

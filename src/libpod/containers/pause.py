@@ -12,20 +12,13 @@ import struct
 
 from libpod.errors import FileError, NotSupported
 from libpod.host import files
+from libpod.oci.spec import CATATONIT
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CATATONIT_PATHS = (
-    "/usr/local/libexec/podman/catatonit",
-    "/usr/local/lib/podman/catatonit",
-    "/usr/libexec/podman/catatonit",
-    "/usr/lib/podman/catatonit",
-    "/usr/bin/catatonit",
-)
-"""Where Podman and the distributions have it."""
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
 _MOUNT_POINTS = ("dev", "etc", "proc", "run", "sys")
@@ -50,7 +43,7 @@ class PauseProgram(NamedTuple):
 OWN_PROGRAM = PauseProgram(("/pause",))
 
 
-def find(candidates: Iterable[str] = CATATONIT_PATHS) -> PauseProgram:
+def find(candidates: Iterable[str] = CATATONIT) -> PauseProgram:
     """The pause program for this host. NotSupported where catatonit is missing and ours cannot run."""
     for path in candidates:
         if os.access(path, os.X_OK) and is_static(path):

@@ -276,7 +276,8 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
     else:
         if record.config.get("UseImageHosts") is not True:
             binds[etcfiles.HOSTS] = etcfiles.write(directory, "hosts", _hosts(record), owner)
-        if not _is_isolated(record) or any(_resolution(record)):
+        own_names = record.config.get("UseImageResolvConf") is not True
+        if own_names and (not _is_isolated(record) or any(_resolution(record))):
             text = _resolv_conf(record)
             binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
     binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
@@ -285,6 +286,11 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
     binds.update(secrets.binds(record, binds))
     environment_file = etcfiles.write(directory, ".containerenv", "", owner)
     binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
+    zone = jsonutil.get_str(record.config, "timezone", "", source=source)
+    if zone:
+        from libpod.containers import timezones
+
+        binds[timezones.PLACE] = timezones.write(directory, zone)
     binds.update(notify.prepare(record))
     return binds
 
@@ -305,7 +311,8 @@ def _join_late(engine: Engine, record: ContainerRecord, binds: Mapping[str, str]
     connecting.connect_late(engine, record)
     if etcfiles.HOSTS in binds:
         etcfiles.rewrite(binds[etcfiles.HOSTS], _hosts(record))
-    etcfiles.rewrite(binds[etcfiles.RESOLV_CONF], _resolv_conf(record))
+    if etcfiles.RESOLV_CONF in binds:
+        etcfiles.rewrite(binds[etcfiles.RESOLV_CONF], _resolv_conf(record))
 
 
 def _resolution(record: ContainerRecord) -> etcfiles.NameResolution:

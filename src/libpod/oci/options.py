@@ -47,6 +47,8 @@ class Resources(NamedTuple):
     """Microseconds of CPU time for each period."""
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
+    memory_swappiness: int | None = None
+    oom_kill_disable: bool = False
     pids_limit: int | None = None
     oom_score_adj: int | None = None
 
@@ -79,6 +81,10 @@ class SpecOptions(NamedTuple):
     entrypoint: Sequence[str] | None = None
     """None for the image's, an empty one for none at all."""
     environment: Mapping[str, str] = {}
+    default_environment: Mapping[str, str] = {}
+    """Variables that those of the image replace."""
+    unset_environment: Sequence[str] = ()
+    """Names of variables of the image and of the defaults that are not to be set; `*` for all of them."""
     working_directory: str = ""
     user: str = ""
     groups: Sequence[str] = ()
@@ -86,9 +92,13 @@ class SpecOptions(NamedTuple):
     terminal: bool = False
     stdin: bool = False
     init: bool = False
+    init_program: str = ""
+    """The file of the host that is its first process with *init*; empty for catatonit."""
     remove: bool = False
     privileged: bool = False
     read_only: bool = False
+    read_only_tmpfs: bool = True
+    """Whether a read-only container has directories for what is temporary."""
     add_capabilities: Sequence[str] = ()
     drop_capabilities: Sequence[str] = ()
     default_capabilities: Sequence[str] = ()

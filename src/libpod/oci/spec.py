@@ -36,6 +36,16 @@ READ_ONLY_PATHS = (
 )  # fmt: skip
 _NAMESPACES = (("pid", "pid"), ("network", "network"), ("ipc", "ipc"), ("uts", "uts"), ("user", "user"))
 # A read-only root still needs places to write: podman-run(1), --read-only-tmpfs.
+INIT = "/run/podman-init"
+"""Where `--init` brings its program, as with Podman 4.3."""
+CATATONIT = (
+    "/usr/local/libexec/podman/catatonit",
+    "/usr/local/lib/podman/catatonit",
+    "/usr/libexec/podman/catatonit",
+    "/usr/lib/podman/catatonit",
+    "/usr/bin/catatonit",
+)
+"""Where Podman and the distributions have it."""
 _READ_ONLY_TMPFS = ("/tmp", "/var/tmp", "/run")
 _PTS_OPTIONS = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
 _TTY_GROUP = 5
@@ -125,15 +135,17 @@ def arguments(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
         raise InvalidArgument(
             "no command to run", hint="give one, or use an image that has a command or entry point"
         )
-    return entrypoint + command
+    return [*((INIT, "--") if options.init else ()), *entrypoint, *command]
 
 
 def environment(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
     """`NAME=value` texts: the defaults, the image's, and those asked for, later ones winning."""
-    result = {"PATH": DEFAULT_PATH, "TERM": "xterm", "container": "podman"}
+    result = {"PATH": DEFAULT_PATH, "TERM": "xterm", "container": "podman", **options.default_environment}
     for entry in texts(image, "Env"):
         name, _, value = entry.partition("=")
         result[name] = value
+    for name in result.copy() if "*" in options.unset_environment else options.unset_environment:
+        result.pop(name, None)
     result.update(options.environment)
     for name in result:
         if not name or "=" in name or "\0" in name + result[name]:
@@ -178,9 +190,25 @@ def _mounts(options: SpecOptions) -> list[Object]:
         result += devices.bound(options.devices, everything=options.privileged)
     asked = set(options.volumes.destinations())
     result += [mount for mount in _default_mounts(options) if mount["destination"] not in asked]
-    if options.read_only:
+    if options.init:
+        result.append(_init_program(options))
+    if options.read_only and options.read_only_tmpfs:
         result += [_writable(path) for path in _READ_ONLY_TMPFS if path not in asked]
     return result
+
+
+def _init_program(options: SpecOptions) -> Object:
+    """The mount of the program that is the first process with `--init`."""
+    if options.namespaces.pid != PRIVATE:
+        raise InvalidArgument("--init needs a PID namespace of the container's own")
+    found = [path for path in ((options.init_program,) if options.init_program else CATATONIT) if path]
+    for path in found:
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return _mount(INIT, "bind", os.path.realpath(path), "bind", "ro")
+    raise InvalidArgument(
+        f"--init: {found[0] if options.init_program else 'catatonit'} is not there, or cannot be run",
+        hint="install catatonit, or name another program with --init-path",
+    )
 
 
 def _default_mounts(options: SpecOptions) -> list[Object]:
@@ -329,6 +357,8 @@ def limits(resources: Resources) -> Object:
         "limit": resources.memory,
         "reservation": resources.memory_reservation,
         "swap": _swap(resources),
+        "swappiness": resources.memory_swappiness,
+        "disableOOMKiller": resources.oom_kill_disable or None,
     }
     cpu = {
         "shares": resources.cpu_shares,

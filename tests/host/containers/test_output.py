@@ -193,6 +193,21 @@ def test_much_goes_through_a_container_in_both_directions(shared: Room, through:
     shared.libpod("rm", "-f", "-t", "0", "c")
 
 
+def test_output_that_is_lost_is_told(shared: Room) -> None:
+    """The container runs to its end and its output is in the log, but not all is well."""
+    with open("/dev/full", "wb") as full:
+        for words in (("--name", "c"), ("-i", "--rm")):
+            command = shared.command("run", *words, IMAGE, "sh", "-c", "echo lost; exit 0")
+            result = subprocess.run(
+                command, env=shared.environment, stdin=subprocess.DEVNULL, stdout=full,
+                stderr=subprocess.PIPE, timeout=120, check=False,
+            )  # fmt: skip
+            assert result.returncode == 125
+            assert b"No space left on device" in result.stderr
+    assert shared.libpod("logs", "c").stdout == "lost\n"
+    shared.libpod("rm", "c")
+
+
 def test_a_closed_standard_stream_is_not_taken_for_a_file(shared: Room) -> None:
     """The next file to be opened would get its number, and the output of the container would go into it."""
     script = "cat; echo said; echo said >&2"
