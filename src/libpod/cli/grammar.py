@@ -110,6 +110,9 @@ def truth(text: str) -> bool:
 
 
 def _form(text: str) -> str:
+    """The template *text*, or `json` for one that says no more."""
+    if text.replace("{{", " ").replace("}}", " ").split() in (["json"], ["json", "."]):
+        return "json"
     if text != "json" and "{{" not in text:
         raise WrongValue(f"{text!r} is neither json nor a template such as '{{{{.Names}}}}'")
     return text

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from libpod.cli.grammar import Grammar
-    from libpod.containers.items import Store
+    from libpod.containers.items import Item, Store
     from libpod.containers.listing import Listing
 
     Row = Mapping[str, Any]
@@ -72,7 +72,7 @@ def _list(options: Namespace) -> int:
         from libpod.cli import pslist
 
         rows = pslist.ordered(rows, options.sort)
-    _print(options, rows)
+    _print(options, rows, found.containers)
     hidden = 0 if options.all else sum(item.error is not None for item in found.containers)
     if hidden and not (options.format or options.quiet):
         output.warning(f"{hidden} broken container{'s' * (hidden > 1)} not shown; see 'libpod ps -a'")
@@ -106,12 +106,16 @@ def _count_sizes(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
         row["Size"] = counted.get(row["Id"])
 
 
-def _print(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
+def _print(options: Namespace, rows: Sequence[dict[str, Any]], containers: Sequence[Item]) -> None:
     if options.format:
         from libpod.cli import pslist
 
         def fields() -> list[dict[str, object]]:
-            return [pslist.fields(row, _named_cells(row, whole=options.no_trunc)) for row in rows]
+            created = {item.id: _created(item) for item in containers}
+            cells = [_named_cells(row, whole=options.no_trunc) for row in rows]
+            return [
+                pslist.fields(row, texts, created[row["Id"]]) for row, texts in zip(rows, cells, strict=True)
+            ]
 
         output.formatted(options.format, rows, fields, pslist.HEADERS, heading=not options.noheading)
     elif options.quiet:
@@ -128,6 +132,12 @@ def _print(options: Namespace, rows: Sequence[dict[str, Any]]) -> None:
             output.data(shown)
         for line in reasons(rows):
             output.warning(line)
+
+
+def _created(item: Item) -> str:
+    """When it was made; nothing for a record that cannot be read."""
+    created = item.raw_config.get("createdTime") if item.error is None else ""
+    return created if isinstance(created, str) else ""
 
 
 def print_ids(rows: Sequence[Row], *, whole: bool) -> None:

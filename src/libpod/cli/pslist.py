@@ -33,6 +33,7 @@ HEADERS: Final = {
     "Id": "CONTAINER ID",
     "CreatedAt": "CREATED AT",
     "RunningFor": "CREATED",
+    "CreatedHuman": "CREATED",
     "Created": "CREATED",
 }
 
@@ -120,8 +121,11 @@ def ordered(rows: list[Row], key: str) -> list[Row]:
     return sorted(rows, key=keys[key])
 
 
-def fields(row: Row, cells: Mapping[str, str]) -> dict[str, object]:
-    """What a template of `ps` may use: the texts of the table by Podman's field names, and what JSON has."""
+def fields(row: Row, cells: Mapping[str, str], created: str) -> dict[str, object]:
+    """What a template of `ps` may use: the texts of the table by Podman's field names, and what JSON has.
+
+    *created* is the time, RFC 3339.
+    """
     labels = row["Labels"] or {}
     return {
         **row,
@@ -129,6 +133,9 @@ def fields(row: Row, cells: Mapping[str, str]) -> dict[str, object]:
         "Image": cells["IMAGE"],
         "Command": cells["COMMAND"],
         "RunningFor": row["CreatedAt"],
+        "CreatedHuman": row["CreatedAt"],
+        "CreatedAt": created,
+        "Created": created,
         "Status": cells["STATUS"],
         "Ports": cells["PORTS"],
         "Names": cells["NAMES"],

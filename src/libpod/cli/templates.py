@@ -32,6 +32,16 @@ _TOKEN = re.compile(
     | (?P<field>(?:\$\w*)?(?:\.\w+)+|\$\w*|\.) | (?P<word>\w+) | (?P<sign>:=|[|(),=])""",
     re.VERBOSE,
 )
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_MOMENTS = frozenset(
+    (
+        "Created", "CreatedAt", "CreatedTime", "StartedAt", "FinishedAt", "CheckpointedAt", "RestoredAt",
+        "ExitedAt", "LastTagTime",
+    )
+)  # fmt: skip
+"""The fields that hold a point in time. Labels may as well, but these are texts."""
+_OVER_ALL = re.compile(r"\{\{-?\s*range\s+\.\s*-?\}\}")
+"""How a template begins that is for the whole list, and not for each row."""
 _ESCAPES = {r"\t": "\t", r"\n": "\n", r"\r": "\r"}
 _NO_VALUE = "<no value>"
 _DEPTH = 100
@@ -63,10 +73,38 @@ def truth(value: object) -> bool:
     return bool(value)
 
 
+class Moment(str):
+    """A point in time, RFC 3339; a template prints it as Go does."""
+
+    __slots__ = ()
+
+    def shown(self) -> str:
+        """`2026-01-31 12:00:00.5 +0000 UTC`."""
+        match = _MOMENT.fullmatch(self)
+        assert match is not None
+        day, clock, fraction, zone = match.groups()
+        fraction = (fraction or "").rstrip("0").rstrip(".")
+        zone = "+0000 UTC" if zone == "Z" else f"{zone.replace(':', '')} {zone.replace(':', '')}"
+        return f"{day} {clock}{fraction} {zone}"
+
+    def field(self, name: str) -> object:
+        """What Go's time.Time tells of itself, as far as people ask for it."""
+        from libpod.times import parse_time
+
+        seconds = parse_time(str(self), source="--format", key=name)
+        if name == "Unix":
+            return int(seconds // 1)
+        if name == "IsZero":
+            return self.startswith("0001-01-01T00:00:00")
+        raise InvalidArgument(f"--format: a time has no field .{name}", hint="fields: .Unix, .IsZero")
+
+
 def shown(value: object) -> str:
     """*value* as Go's `fmt.Print` has it."""
     if value is None:
         return _NO_VALUE
+    if isinstance(value, Moment):
+        return value.shown()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
@@ -84,12 +122,14 @@ def _is_record(value: Mapping[str, object]) -> bool:
 
 def field(value: object, name: str) -> Any:
     """Field *name* of an object; Podman's keys differ from its fields in capitals and in `_` alone."""
+    if isinstance(value, Moment):
+        return value.field(name)
     if not isinstance(value, dict):
         if value is None:
             return None
         raise InvalidArgument(f"--format: {shown(value)[:60]} has no field .{name}")
     if name in value:
-        return value[name]
+        return _found(name, value[name])
     for key in value:
         if key.replace("_", "").lower() == name.lower():
             return value[key]
@@ -98,6 +138,11 @@ def field(value: object, name: str) -> Any:
             f"--format: there is no field .{name}", hint=f"fields: {', '.join('.' + key for key in value)}"
         )
     return None
+
+
+def _found(name: str, value: object) -> object:
+    is_moment = name in _MOMENTS and isinstance(value, str) and _MOMENT.fullmatch(value)
+    return Moment(value) if is_moment else value
 
 
 # ---------------------------------------------------------------- functions
@@ -426,7 +471,11 @@ def listed(
     from libpod.cli import output
 
     is_table = text.startswith((_TABLE + " ", _TABLE + r"\t"))
-    template = Template(text.removeprefix(_TABLE).lstrip() if is_table else text)
+    if is_table:
+        text = _in_columns(text.removeprefix(_TABLE).lstrip())
+    template = Template(text)
+    if _OVER_ALL.match(text):
+        return output.printable(template.render(list(rows)), keep="\t\n")
     lines = [output.printable(template.render(row), keep="\t\n") for row in rows]
     if not is_table:
         return "\n".join(lines)
@@ -436,6 +485,15 @@ def listed(
     return output.table(_heading(text, names).split("\t"), cells, heading=heading)
 
 
+def _in_columns(text: str) -> str:
+    """Spaces between actions are between columns, as with Podman; those in an action are not."""
+    place, pieces = 0, []
+    for match in _ACTION.finditer(text):
+        pieces += [text[place : match.start()].replace(" ", "\t"), match.group(0)]
+        place = match.end()
+    return "".join([*pieces, text[place:].replace(" ", "\t")])
+
+
 def _header(name: str) -> str:
     """`CreatedAt` as `CREATED AT`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).upper()
@@ -443,7 +501,6 @@ def _header(name: str) -> str:
 
 def _heading(text: str, names: Mapping[str, str]) -> str:
     """The template with each action replaced by the name of the first field in it."""
-    text = text.removeprefix(_TABLE).lstrip()
     for written, meant in _ESCAPES.items():
         text = text.replace(written, meant)
 

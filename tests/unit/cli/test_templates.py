@@ -102,3 +102,41 @@ def test_lists_and_tables() -> None:
 
 def test_what_would_drive_the_terminal_is_escaped() -> None:
     assert listed("{{.Id}}", [{"Id": "a\x1b[2J"}], {}) == r"a\x1b[2J"
+
+
+def test_times_are_printed_as_go_prints_them() -> None:
+    """But not in JSON, nor in labels, which are texts."""
+    row = {
+        "Created": "2026-11-26T01:41:01.721310Z",
+        "StartedAt": "0001-01-01T00:00:00Z",
+        "CreatedAt": "2026-11-26T01:41:01+01:00",
+        "FinishedAt": "a while ago",
+        "Labels": {"made": "2026-11-26T01:41:01Z"},
+    }
+    assert listed("{{.Created}}", [row], {}) == "2026-11-26 01:41:01.72131 +0000 UTC"
+    assert (
+        listed("{{.CreatedAt}} {{.FinishedAt}}", [row], {}) == "2026-11-26 01:41:01 +0100 +0100 a while ago"
+    )
+    assert listed("{{.Created.Unix}} {{.StartedAt.IsZero}} {{.Created.IsZero}}", [row], {}) == (
+        "1795657261 true false"
+    )
+    assert listed("{{json .Created}} {{.Labels.made}}", [row], {}) == (
+        '"2026-11-26T01:41:01.721310Z" 2026-11-26T01:41:01Z'
+    )
+    with pytest.raises(InvalidArgument, match=r"a time has no field \.Nonsense"):
+        listed("{{.Created.Nonsense}}", [row], {})
+
+
+def test_spaces_of_a_table_are_between_columns() -> None:
+    rows = [{"Id": "a", "Names": "some name"}, {"Id": "longer-than-the-column", "Names": "b"}]
+    assert listed("table {{ .Id }} {{.Names}}", rows, {}).splitlines() == [
+        "ID                      NAMES",
+        "a                       some name",
+        "longer-than-the-column  b",
+    ]
+
+
+def test_a_template_for_the_whole_list() -> None:
+    rows = [{"Id": "a", "Names": ["x"]}, {"Id": "b", "Names": ["y"]}]
+    assert listed("{{range .}}{{.Id}} {{end}}", rows, {}) == "a b "
+    assert listed("{{range .Names}}{{.}}{{end}}", rows, {}) == "x\ny"
