@@ -33,14 +33,11 @@ _KINDS = {"uid": "user", "gid": "group"}
 def chosen(
     engine: Engine, options: SpecOptions, image: ImageRecord | None, image_config: Mapping[str, object]
 ) -> Iterator[SpecOptions]:
-    """*options* with a mapping for a container with `--userns auto`; others as they are.
+    """*options*, which ask for `--userns auto`, with a mapping of IDs.
 
     The container must have its storage when the block ends. InvalidArgument where too few IDs are free, with
     what to do about it.
     """
-    if not is_auto(options.namespaces.user):
-        yield options
-        return
     mode = usermodes.parse(options.namespaces.user)
     for ranges, kind in ((mode.uids, "user"), (mode.gids, "group")):
         idmaps.check(ranges, f"{kind} ID mapping of --userns auto", root=False)
@@ -58,11 +55,6 @@ def chosen(
         yield options._replace(
             namespaces=namespaces, uid_map=maps.uids, gid_map=maps.gids, automatic=automatic
         )
-
-
-def is_auto(mode: str) -> bool:
-    """Whether *mode* asks for IDs that are chosen here."""
-    return mode.partition(":")[0] == usermodes.AUTO
 
 
 def _text(mapping: Mapping[str, object], key: str) -> str:

@@ -8,7 +8,6 @@ import time
 
 from libpod import failpoints
 from libpod.containers import (
-    autoranges,
     idmaps,
     joining,
     names,
@@ -135,11 +134,11 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     image_config = _image_config(engine, image)
     name = free_name(engine, options.name, "container")
     container_id = names.new_id()
-    mapped = bool(options.spec.uid_map) or autoranges.is_auto(options.spec.namespaces.user)
+    mapped = bool(options.spec.uid_map) or options.spec.namespaces.chooses_ids
     network = joining.configure(engine, options.network, image_config, container_id, mapped=mapped)
     with contextlib.ExitStack() as undo:
         options = volumerequests.resolve(engine, options, image_config, undo)
-        with autoranges.chosen(engine, options.spec, image, image_config) as specification:
+        with _with_ids(engine, options.spec, image, image_config) as specification:
             options = options._replace(spec=specification)
             generated, warnings = spec.generate(options.spec, image_config)
             for warning in warnings:
@@ -158,6 +157,17 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         undo.pop_all()
     engine.event(record, "create")
     return record
+
+
+def _with_ids(
+    engine: Engine, options: SpecOptions, image: ImageRecord | None, image_config: Mapping[str, object]
+) -> contextlib.AbstractContextManager[SpecOptions]:
+    """*options* with IDs that no other container gets until the block ends, where they are to be chosen."""
+    if not options.namespaces.chooses_ids:
+        return contextlib.nullcontext(options)
+    from libpod.containers import autoranges
+
+    return autoranges.chosen(engine, options, image, image_config)
 
 
 def _image_config(engine: Engine, image: ImageRecord | None) -> Mapping[str, object]:

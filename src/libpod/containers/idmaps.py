@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from libpod.containers import usermodes
 from libpod.errors import FileError, InvalidArgument, NotSupported
 from libpod.host import jsonutil
 from libpod.oci.options import HOST, PRIVATE
@@ -15,7 +14,6 @@ from libpod.storage.idmaps import IdMaps
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from libpod.containers.engine import Engine
-    from libpod.containers.usermodes import UserMode
     from libpod.oci.options import SpecOptions
     from libpod.state.records import ContainerRecord
     from libpod.storage.idmaps import Range
@@ -58,12 +56,14 @@ def resolve(engine: Engine, options: SpecOptions) -> SpecOptions:
     cannot be, NotSupported for modes that nothing can be done with here.
     """
     mode = options.namespaces.user
-    if usermodes.is_computed(mode):
-        return _computed(engine, options, usermodes.parse(mode))
+    if options.namespaces.chooses_ids:
+        return options
     if mode.startswith("container:"):
         maps = of_container(engine.state.lookup_container(mode.partition(":")[2]))
     elif mode.startswith("ns:"):
         maps = _of_namespace(mode[3:])
+    elif mode not in (HOST, PRIVATE):
+        return _computed(engine, options, mode)
     else:
         maps = of_options(options)
         idmaps.check(maps.uids, "user ID mapping")
@@ -75,10 +75,11 @@ def resolve(engine: Engine, options: SpecOptions) -> SpecOptions:
     return options._replace(uid_map=maps.uids, gid_map=maps.gids)
 
 
-def _computed(engine: Engine, options: SpecOptions, mode: UserMode) -> SpecOptions:
+def _computed(engine: Engine, options: SpecOptions, text: str) -> SpecOptions:
     """The mappings of `keep-id`, where the user's own IDs stay the same, and of `nomap`, without them."""
-    if mode.kind == usermodes.AUTO:
-        return options
+    from libpod.containers import usermodes
+
+    mode = usermodes.parse(text)
     if not engine.config.rootless:
         raise NotSupported(
             f"--userns {mode.kind} is for users without privileges: root has no IDs of its own to keep apart",

@@ -10,12 +10,10 @@ import os
 
 from libpod import failpoints
 from libpod.containers import (
-    accounts,
     cleanup,
     connecting,
     defaultmounts,
     idmaps,
-    membership,
     notify,
     secrets,
     starthooks,
@@ -113,7 +111,7 @@ def _initialize(
 
         overlays = overlaymounts.prepare(engine, record)
     binds = _make_files(engine, record)
-    binds.update(accounts.add(engine, record, root, _stored_specification(record)))
+    binds.update(_add_accounts(engine, record, root))
     record.state["bindMounts"] = binds
     specification = finalize.finalize(
         _stored_specification(record), _facts(engine, record, root, binds, overlays)
@@ -133,6 +131,8 @@ def _initialize(
     _forget_sessions(engine, record)
     failpoints.reach("container.create")
     if record.pod:
+        from libpod.containers import membership
+
         membership.limit(engine, record)
     if connecting.uses_slirp(record):
         from libpod.network.slirp import Tether
@@ -293,6 +293,15 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
         binds[timezones.PLACE] = timezones.write(directory, zone)
     binds.update(notify.prepare(record))
     return binds
+
+
+def _add_accounts(engine: Engine, record: ContainerRecord, root: str) -> dict[str, str]:
+    """Users that the container's files do not know, where it runs as anybody in particular."""
+    if not record.config.get("user") and record.config.get("addCurrentUserPasswdEntry") is not True:
+        return {}
+    from libpod.containers import accounts
+
+    return accounts.add(engine, record, root, _stored_specification(record))
 
 
 def _network_owner(engine: Engine, record: ContainerRecord) -> ContainerRecord | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from libpod.errors import InvalidArgument
+from libpod.oci.options import AUTO
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from libpod.storage.idmaps import Range
 
-AUTO, KEEP_ID, NO_MAP = "auto", "keep-id", "nomap"
+KEEP_ID, NO_MAP = "keep-id", "nomap"
 COMPUTED = (AUTO, KEEP_ID, NO_MAP)
 """The modes whose ID mapping is worked out here."""
 _LARGEST = (1 << 32) - 2
@@ -39,6 +40,8 @@ def is_computed(mode: str) -> bool:
 def parse(mode: str) -> UserMode:
     """Take apart a mode that `is_computed`. InvalidArgument, naming the option, for what cannot be."""
     kind, colon, rest = mode.partition(":")
+    if kind not in COMPUTED:
+        raise InvalidArgument(f"--userns {mode!r} is not supported")
     found = UserMode(kind)
     if not colon:
         return found

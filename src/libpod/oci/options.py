@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from libpod.oci.units import Limit
 
 HOST, PRIVATE, POD = "host", "private", "pod"
+AUTO = "auto"
+"""The user namespace whose IDs are chosen for the container."""
 
 
 class Namespaces(NamedTuple):
@@ -28,6 +30,11 @@ class Namespaces(NamedTuple):
     uts: str = PRIVATE
     user: str = HOST
     cgroup: str = HOST
+
+    @property
+    def chooses_ids(self) -> bool:
+        """Whether the IDs of the user namespace are to be chosen, with options or without."""
+        return self.user.partition(":")[0] == AUTO
 
 
 # As Podman 4.3 has it.
