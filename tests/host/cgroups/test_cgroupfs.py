@@ -57,7 +57,7 @@ def test_the_hierarchies_are_the_mounted_ones() -> None:
 
 
 def test_a_host_without_hierarchies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proc, "mounts", list)
+    monkeypatch.setattr(proc, "mounts", lambda **_kinds: [])
     with pytest.raises(NotSupported, match="no control group"):
         version()
 
