@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import sys
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from libpod.oci.attach import AttachSocket, Output
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-_CHUNK = 8192
 # What is ours, not the container's: our children, our pipes, our terminal, and our own coming and going.
 _OURS = frozenset(
     (signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGURG, signal.SIGTSTP, signal.SIGTTIN,
@@ -62,40 +60,27 @@ def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
     Returns False if it is left running: the keys for that were typed, or their terminal was closed. Raises
     FileError, after its end, where output could not be written and was lost.
     """
-    sink = _Sink(what.outputs)
+    sink = Sink(what.outputs)
     if not what.stdin:
         # With one thing to wait for, to ask first whether it has come would only cost time.
         for output in connection.outputs():
             sink.write(output)
-        return _ended(pid, sink)
-    # poll, since epoll takes no regular files.
-    with selectors.PollSelector() as selector:
-        return _both_ways(_Feed(connection, what.keys, selector), sink, pid)
+        return ended(pid, sink)
+    from libpod.cli import feeding
+
+    return feeding.relay(connection, what.keys, sink, pid)
 
 
-def _both_ways(feed: _Feed, sink: _Sink, pid: int) -> bool:
-    while True:
-        for key, events in feed.selector.select():
-            if key.fileobj is not feed.connection:
-                feed.take()
-            elif events & selectors.EVENT_READ and not _hand_on(feed.connection, sink):
-                return _ended(pid, sink)
-            elif events & selectors.EVENT_WRITE:
-                feed.give()
-            if feed.left:
-                return False
-
-
-def _ended(pid: int, sink: _Sink) -> bool:
+def ended(pid: int, sink: Sink) -> bool:
     """A process that has closed its streams may go on, and signals for it come to us."""
     from libpod.containers.container import wait_for_end
 
-    ended = wait_for_end(pid, None)
+    has_ended = wait_for_end(pid, None)
     sink.check()
-    return ended
+    return has_ended
 
 
-def _hand_on(connection: AttachSocket, sink: _Sink) -> bool:
+def hand_on(connection: AttachSocket, sink: Sink) -> bool:
     """Write what has come; False at the end."""
     for output in connection.receive_more():
         if output is None:
@@ -104,57 +89,7 @@ def _hand_on(connection: AttachSocket, sink: _Sink) -> bool:
     return True
 
 
-class _Feed:
-    """Our input on its way into a container.
-
-    No more is read than the container takes: while it waits for us to take its output, it takes no input.
-    """
-
-    def __init__(
-        self, connection: AttachSocket, keys: DetachKeys | None, selector: selectors.BaseSelector
-    ) -> None:
-        self.connection = connection
-        self.selector = selector
-        self.left = False
-        """Whether nobody types any more: the keys came, or the terminal is gone."""
-        self._keys = keys
-        self._kept = b""
-        selector.register(connection, selectors.EVENT_READ)
-        selector.register(STDIN, selectors.EVENT_READ)
-
-    def take(self) -> None:
-        """Read what has come, and pass it on."""
-        try:
-            data = os.read(STDIN, _CHUNK)
-        except OSError:
-            data = b""
-        passed, complete = (data, False) if self._keys is None else self._keys.filter(data)
-        if passed:
-            self._kept = passed
-            self.selector.unregister(STDIN)
-            self.selector.modify(self.connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
-            self.give()
-        if self._keys is not None:
-            self.left = complete or not data
-        elif not data:
-            self.selector.unregister(STDIN)
-            with contextlib.suppress(OSError):
-                self.connection.end_input()
-
-    def give(self) -> None:
-        """Pass on what is kept, as far as it is taken now; then it is the next input's turn."""
-        try:
-            self._kept = self._kept[self.connection.send(self._kept) :]
-            if self._kept:
-                return
-            self.selector.register(STDIN, selectors.EVENT_READ)
-        except OSError:
-            # The container has ended; the end of its output follows.
-            self._kept = b""
-        self.selector.modify(self.connection, selectors.EVENT_READ)
-
-
-class _Sink:
+class Sink:
     """Where output goes: our own standard streams, those that are in *outputs*.
 
     A reader that went away is no reason to stop the container: it runs on, unheard. Nor is a full disk, but

@@ -201,13 +201,13 @@ class Container:
 
         *prepare* is called when its terminal is there and nothing has looked at it yet.
         """
-        from libpod.oci.attach import AttachSocket
-
         self._start_dependencies()
         with self._locked():
             self._require(CONFIGURED, CREATED, EXITED, STOPPED, verb="start")
             if self.record.status != CREATED:
                 self._init()
+            from libpod.oci.attach import AttachSocket  # loaded while the OCI runtime was busy
+
             connection = AttachSocket(self._engine.files(self.record).attach_socket)
             try:
                 prepare()

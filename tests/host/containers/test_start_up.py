@@ -36,15 +36,15 @@ CHANGING = {
 }  # fmt: skip
 
 
-def imported(room: Room, *command: str) -> set[str]:
-    """The modules that our program loads, started as a package has it, after those of Python's own start."""
+def imported(room: Room, *command: str) -> list[str]:
+    """The modules that our program loads, in their order, started as a package has it, after those of Python's own start."""
     _python, _flag, _module, *words = room.command(*command)
     done = subprocess.run(
         [sys.executable, "-S", "-X", "importtime", str(SCRIPT), *words],
         env=room.environment, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     names = re.findall(r"import time:\s+\d+ \|\s+\d+ \| *(\S+)", done.stderr)
-    return set(names[names.index("__future__") :])
+    return names[names.index("__future__") :]
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,11 @@ def test_a_start_loads_what_it_needs(room: Room, command: Sequence[str], banned:
     room.sleep("up", "--network", "none")
     found = imported(room, *command)
     assert "libpod.state.boltdb" in found
-    assert banned & found == set()
+    assert banned & set(found) == set()
+
+
+def test_what_follows_is_loaded_while_the_runtime_makes_the_container(room: Room) -> None:
+    found = imported(room, "run", "--rm", "--network", "none", IMAGE, "true")
+    # The hooks are looked for just before.
+    for name in ("socket", "libpod.oci.attach"):
+        assert found.index(name) > found.index("libpod.hooks.directories")
