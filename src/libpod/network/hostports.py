@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
 
 from libpod.errors import NetworkError
@@ -16,13 +15,13 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
 ANY_ADDRESS = "0.0.0.0"
 PREDECESSOR_SECONDS = 5.0
 """How long we wait for a port that is held for an earlier run of the same container."""
 _POLL_SECONDS = 0.05
-_KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sctp": socket.SOCK_STREAM}
 
 
 class HostPort(NamedTuple):
@@ -77,9 +76,12 @@ class Reservation:
 
 
 def _bind(port: HostPort) -> socket.socket:
+    import socket
+
+    kind = socket.SOCK_DGRAM if port.protocol == "udp" else socket.SOCK_STREAM
     family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
     protocol = socket.IPPROTO_SCTP if port.protocol == "sctp" else 0
-    held = socket.socket(family, _KINDS[port.protocol] | socket.SOCK_CLOEXEC, protocol)
+    held = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
     try:
         if port.protocol == "tcp":
             # As every server: connections of an earlier run that still fade away do not count.

@@ -37,7 +37,7 @@ CHANGING = {
 
 
 def imported(room: Room, *command: str) -> list[str]:
-    """The modules that our program loads, in their order, started as a package has it, after those of Python's own start."""
+    """The modules that our program loads after those of Python's own start, in their order."""
     _python, _flag, _module, *words = room.command(*command)
     done = subprocess.run(
         [sys.executable, "-S", "-X", "importtime", str(SCRIPT), *words],
@@ -65,6 +65,8 @@ def test_a_start_loads_what_it_needs(room: Room, command: Sequence[str], banned:
 
 
 def test_what_follows_is_loaded_while_the_runtime_makes_the_container(room: Room) -> None:
+    # The first command of a boot does its refresh.
+    room.libpod("ps")
     found = imported(room, "run", "--rm", "--network", "none", IMAGE, "true")
     # The hooks are looked for just before.
     for name in ("socket", "libpod.oci.attach"):
