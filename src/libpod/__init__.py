@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from libpod.boot.report import Report
     from libpod.config.runtime import RuntimeConfig, StateType
     from libpod.containers.container import Container
+    from libpod.containers.create import CreateOptions
+    from libpod.containers.execute import ExecOptions
+    from libpod.containers.joining import NetworkOptions
+    from libpod.containers.pod import Pod
+    from libpod.containers.podcreate import PodOptions
     from libpod.errors import (
         AccessDenied,
         CommandError,
@@ -74,6 +79,7 @@ if TYPE_CHECKING:
     )
     from libpod.images.manager import Images
     from libpod.locks.alive import AliveLock
+    from libpod.oci.options import Namespaces, Resources, SpecOptions
     from libpod.runtime import Runtime
     from libpod.state.protocol import State
 
@@ -89,6 +95,7 @@ __all__ = [
     "ContainerFinalized",
     "ContainerRemoved",
     "ContainerStopped",
+    "CreateOptions",
     "DamagedImage",
     "DatabaseClosed",
     "DatabaseCorrupt",
@@ -99,6 +106,7 @@ __all__ = [
     "DecodeError",
     "DependencyExists",
     "EmptyID",
+    "ExecOptions",
     "FileError",
     "ImageExists",
     "ImageUnknown",
@@ -110,7 +118,9 @@ __all__ = [
     "LockError",
     "LockExists",
     "LockTimeout",
+    "Namespaces",
     "NetworkError",
+    "NetworkOptions",
     "NoLocksLeft",
     "NoSuchContainer",
     "NoSuchExecSession",
@@ -125,9 +135,11 @@ __all__ = [
     "OCIRuntimePermissionDenied",
     "ObjectExists",
     "PluginError",
+    "Pod",
     "PodError",
     "PodExists",
     "PodFinalized",
+    "PodOptions",
     "PodRemoved",
     "PolicyRejected",
     "RefreshRefused",
@@ -135,10 +147,12 @@ __all__ = [
     "RegistryUnreachable",
     "RegistryUntrusted",
     "Report",
+    "Resources",
     "Runtime",
     "RuntimeConfig",
     "RuntimeFinalized",
     "RuntimeStopped",
+    "SpecOptions",
     "State",
     "StateType",
     "SystemdError",
@@ -151,10 +165,18 @@ __all__ = [
 _HOMES = {
     "AliveLock": "libpod.locks.alive",
     "Container": "libpod.containers.container",
+    "CreateOptions": "libpod.containers.create",
+    "ExecOptions": "libpod.containers.execute",
     "Images": "libpod.images.manager",
+    "Namespaces": "libpod.oci.options",
+    "NetworkOptions": "libpod.containers.joining",
+    "Pod": "libpod.containers.pod",
+    "PodOptions": "libpod.containers.podcreate",
     "Report": "libpod.boot.report",
+    "Resources": "libpod.oci.options",
     "Runtime": "libpod.runtime",
     "RuntimeConfig": "libpod.config.runtime",
+    "SpecOptions": "libpod.oci.options",
     "State": "libpod.state.protocol",
     "StateType": "libpod.config.runtime",
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from libpod.boot.report import Report
     from libpod.containers.container import Container
+    from libpod.containers.create import CreateOptions
     from libpod.containers.engine import Engine
     from libpod.containers.pod import Pod
     from libpod.containers.podcreate import PodOptions
@@ -219,6 +220,17 @@ class Runtime:
         from libpod.containers.container import Container
 
         return Container(self.engine, self.state.lookup_container(name))
+
+    def create_container(self, options: CreateOptions) -> Container:
+        """Make a container, and do not start it; see `libpod.containers.create`.
+
+        Raises NoSuchImage, NoSuchContainer, NoSuchPod, ContainerExists, PodExists, InvalidArgument; nothing
+        of the container is left then.
+        """
+        from libpod.containers import create
+        from libpod.containers.container import Container
+
+        return Container(self.engine, create.create(self.engine, options))
 
     def remove_broken_container(self, name: str) -> None:
         """Remove a container whose record cannot be read: its storage, then all traces in the database.

@@ -32,10 +32,15 @@ NOT_FOUND: Final = 127
 INTERRUPTED: Final = 130
 
 
-def of_removal(error: LibpodError) -> int:
-    """The exit status of a removal that failed with *error*, as podman-rm(1) has it."""
+def of_removal(error: LibpodError, *, needed: int = IN_USE) -> int:
+    """The exit status of a removal that failed with *error*, as podman-rm(1) has it.
+
+    *needed* is that of something that others need.
+    """
     from libpod.errors import DependencyExists, InvalidState, NoSuchObject
 
     if isinstance(error, NoSuchObject):
         return MISSING
-    return IN_USE if isinstance(error, DependencyExists | InvalidState) else FAILED
+    if isinstance(error, DependencyExists):
+        return needed
+    return IN_USE if isinstance(error, InvalidState) else FAILED

@@ -212,7 +212,7 @@ def _rm(options: Namespace) -> int:
                 volumes=options.volumes,
                 depend=options.depend,
             ),
-            status_of=codes.of_removal,
+            status_of=lambda error: codes.of_removal(error, needed=codes.FAILED),
         )
 
 

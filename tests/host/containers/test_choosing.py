@@ -70,6 +70,8 @@ def test_the_exit_status_of_a_removal(two: Room) -> None:
     assert "old is running" in two.libpod("rm", "old", status=2).stderr
     result = two.libpod("rm", "nobody", "new", "old", status=2)
     assert result.stdout == "new\n"
+    two.libpod("create", "--name", "user", "--requires", "old", IMAGE, "true")
+    assert "needed by" in two.libpod("rm", "-f", "old", status=125).stderr
     assert "no such pod: nobody" in two.libpod("pod", "rm", "nobody", status=1).stderr
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def made(runtime: Runtime, room: Room, *command: str, **options: object) -> Container:
     spec = options.pop("spec", SpecOptions(command=command))
     wanted = CreateOptions(**{"image": IMAGE, "cgroup_parent": room.parent, "spec": spec, **options})  # type: ignore[arg-type]
-    return Container(runtime.engine, create.create(runtime.engine, wanted))
+    return runtime.create_container(wanted)
 
 
 def test_every_option_of_a_container(shared: Room, tmp_path: Path) -> None:
