@@ -73,7 +73,7 @@ def relay(connection: AttachSocket, what: Wanted, pid: int) -> bool:
 
 def ended(pid: int, sink: Sink) -> bool:
     """A process that has closed its streams may go on, and signals for it come to us."""
-    from libpod.containers.container import wait_for_end
+    from libpod.containers.ending import wait_for_end
 
     has_ended = wait_for_end(pid, None)
     sink.check()

@@ -51,7 +51,8 @@ def remove_pod(engine: Engine, identifier: str, *, timeout: float | None = None)
     Raises NoSuchPod, and what stopping and removing the containers raises.
     """
     from libpod.containers import graph
-    from libpod.containers.container import Container, wait_for_end
+    from libpod.containers.container import Container
+    from libpod.containers.ending import wait_for_end
 
     found = engine.state.all_containers()
     records = [record for record in found if not isinstance(record, BrokenRecord)]

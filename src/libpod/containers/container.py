@@ -8,12 +8,10 @@ stopping.
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import signal
 import time
 
-from libpod.containers import cleanup, restarting, status
+from libpod.containers import cleanup, ending, restarting, status
 from libpod.errors import (
     ContainerStopped,
     InvalidState,
@@ -21,8 +19,8 @@ from libpod.errors import (
     LockError,
     NoSuchContainer,
 )
-from libpod.host import jsonutil, proc, process
-from libpod.oci import exits, logs
+from libpod.host import jsonutil, process
+from libpod.oci import logs
 from libpod.state.records import CONFIGURED, CREATED, EXITED, PAUSED, REMOVING, RUNNING, STOPPED, STOPPING
 from libpod.values import NamedTuple
 
@@ -37,9 +35,7 @@ if TYPE_CHECKING:
     from libpod.oci.logs import LogLine, Selection
     from libpod.state.records import ContainerRecord
 
-EXIT_FILE_SECONDS = 5.0
 KILL_SECONDS = 5.0
-_UNKNOWN_EXIT = -1
 
 
 class Patience(NamedTuple):
@@ -83,65 +79,8 @@ class Container:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         with self._engine.locked(self.record):
-            self._synchronize()
+            ending.note(self._engine, self.record)
             yield
-
-    def _synchronize(self, *, ended_as: int = STOPPED) -> None:
-        """Take note of a container that has ended: from its exit file, or because nothing of it lives.
-
-        Its state is *ended_as* then.
-        """
-        record = self.record
-        if record.status == CREATED:
-            self._synchronize_created()
-            return
-        if record.status not in (RUNNING, PAUSED, STOPPING):
-            return
-        paths = self._engine.files(record)
-        ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
-        if ended is None:
-            if self._lives():
-                return
-            ended = exits.wait(os.path.join(paths.exit_directory, record.id), paths.bundle, self._grace())
-        if ended is None:
-            ended = exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False)
-        self._note_exit(ended, ended_as)
-
-    def _synchronize_created(self) -> None:
-        """Take note of a container that runs, or has ended, although nobody lived to write that down."""
-        record, paths = self.record, self._engine.files(self.record)
-        ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
-        if ended is not None or not self._lives():
-            self._note_exit(ended or exits.Exit(_UNKNOWN_EXIT, time.time_ns(), out_of_memory=False), STOPPED)
-            return
-        known = self._engine.runtime.state(record.id) or {}
-        found = {"running": RUNNING, "paused": PAUSED}.get(str(known.get("status")))
-        if found is not None:
-            record.status = found
-            self._engine.state.save_container(record)
-
-    def _lives(self) -> bool:
-        pid = self.record.pid
-        return pid > 0 and proc.is_alive(pid)
-
-    def _grace(self) -> float:
-        """conmon writes the exit file a moment after the end; without conmon nobody will."""
-        conmon = self.record.conmon_pid
-        return EXIT_FILE_SECONDS if conmon > 0 and proc.is_alive(conmon) else 0.0
-
-    def _note_exit(self, ended: exits.Exit, number: int) -> None:
-        record = self.record
-        before, record.status = record.status, number
-        record.pid = record.conmon_pid = 0
-        record.exit_code = ended.code
-        if before in (RUNNING, PAUSED):
-            restarting.note_end(record)
-        record.state["exited"] = True
-        record.state["finishedTime"] = logs.go_time(ended.time)
-        if ended.out_of_memory:
-            record.state["oomKilled"] = True
-        self._engine.state.save_exit(record)
-        self._engine.event(record, "died", exit_code=ended.code)
 
     def _require(self, *states: int, verb: str) -> None:
         if self.record.status in states:
@@ -285,13 +224,13 @@ class Container:
     def _end(self, patience: Patience) -> None:
         pid = self.record.pid
         if patience.seconds > 0:
-            if wait_for_end(pid, max(patience.deadline - time.monotonic(), 0)):
+            if ending.wait_for_end(pid, max(patience.deadline - time.monotonic(), 0)):
                 return
             name = process.signal_name(self._stop_signal())
             waited = f"{patience.seconds:g} seconds after {name}"
             self._engine.warn(f"container {self.name} is alive {waited}: killing it")
         self._signal(signal.SIGKILL)
-        if not wait_for_end(pid, KILL_SECONDS):
+        if not ending.wait_for_end(pid, KILL_SECONDS):
             raise InvalidState(
                 f"container {self.name}: process {pid} is alive {KILL_SECONDS:g} seconds after SIGKILL",
                 hint="it waits for the kernel; see /proc/PID/stack, or try again later",
@@ -302,7 +241,7 @@ class Container:
             self._engine.runtime.kill(self.id, number)
         except LibpodError:
             # It may have ended in this moment; a container without conmon may be unknown to nobody else.
-            if self._lives():
+            if ending.lives(self.record):
                 raise
 
     def kill(self, number: int = signal.SIGTERM) -> None:
@@ -412,8 +351,8 @@ class Container:
             left = 3600.0 if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 raise LockError(f"container {self.name} has not ended after {timeout:g} seconds")
-            if wait_for_end(pid, left):
-                self._wait_for_exit_file()
+            if ending.wait_for_end(pid, left):
+                ending.wait_for_exit_file(self._engine, self.record)
 
     def wait_for(self, states: Collection[str], interval: float) -> int:
         """Wait until its state is one of *states*, looked at every *interval* seconds.
@@ -423,7 +362,7 @@ class Container:
         status.check_names(states)
         while (found := self.state()) not in states:
             time.sleep(interval)
-        return self.record.exit_code if found in ("exited", "stopped") else _UNKNOWN_EXIT
+        return self.record.exit_code if found in ("exited", "stopped") else ending.UNKNOWN_EXIT
 
     def wait_and_remove(self) -> int:
         """Wait until it has ended, and remove it, with the volumes made for it; its exit code, as of `wait`.
@@ -431,20 +370,16 @@ class Container:
         Quicker than one after the other: its end and that it is being removed are one note in the database,
         and one wait for the disk.
         """
-        wait_for_end(self.record.pid, None)
+        ending.wait_for_end(self.record.pid, None)
         # What is wrong here, or keeps it from being removed, is met again below.
         with contextlib.suppress(LibpodError), self._engine.locked(self.record):
             cleanup.require_removable(self._engine, self.record)
-            self._synchronize(ended_as=REMOVING)
+            ending.note(self._engine, self.record, ended_as=REMOVING)
         code = self.wait()
         # conmon's exit command may have removed it already.
         with contextlib.suppress(*cleanup.GONE):
             self.remove(force=True, timeout=0, volumes=True)
         return code
-
-    def _wait_for_exit_file(self) -> None:
-        paths = self._engine.files(self.record)
-        exits.wait(os.path.join(paths.exit_directory, self.id), paths.bundle, self._grace())
 
     def execute(self, options: ExecOptions) -> ExecSession:
         """Run a further process in it; it must be running. The caller closes the session."""
@@ -598,18 +533,3 @@ class Container:
         if running:
             with contextlib.suppress(ContainerStopped):
                 self.stop(timeout)
-
-
-def wait_for_end(pid: int, seconds: float | None) -> bool:
-    """Whether the process has ended, after at most *seconds* (None: however long it takes). A zombie has."""
-    if pid <= 0:
-        return True
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        ready, _, _ = select.select([descriptor], [], [], seconds)
-    finally:
-        os.close(descriptor)
-    return bool(ready)

@@ -76,7 +76,7 @@ class ExecSession:
 
     def wait(self) -> int:
         """The exit code of the process, once its output has ended; -1 if nobody knows it."""
-        from libpod.containers.container import wait_for_end
+        from libpod.containers.ending import wait_for_end
 
         exit_file = os.path.join(self._paths.exit_directory, self._record.id)
         wait_for_end(self.pid, None)

@@ -44,14 +44,14 @@ def test_the_container_knows_who_made_it(anna: User, options: tuple[str, ...]) -
 
 
 def test_files_of_the_user_are_theirs_in_the_container(anna: User) -> None:
-    anna.as_root(f"mkdir -p {anna.home}/work && chown {anna.person.uid}:{anna.person.uid} {anna.home}/work")
-    script = "stat -c %u /work && touch /work/made"
-    options = ("--userns", "keep-id", "-v", f"{anna.home}/work:/work", "-v", "kept:/kept")
+    anna.as_root(f"mkdir -p {anna.home}/desk && chown {anna.person.uid}:{anna.person.uid} {anna.home}/desk")
+    script = "stat -c %u /desk && touch /desk/made"
+    options = ("--userns", "keep-id", "-v", f"{anna.home}/desk:/desk", "-v", "kept:/kept")
     assert anna.said("run", "--rm", *options, IMAGE, "sh", "-c", f"{script} /kept/made") == str(
         anna.person.uid
     )
     owner = str(anna.person.uid)
-    assert anna.as_root(f"stat -c %u {anna.home}/work/made").strip() == owner
+    assert anna.as_root(f"stat -c %u {anna.home}/desk/made").strip() == owner
     assert anna.as_root(f"stat -c %u {anna.storage}/volumes/kept/_data/made").strip() == owner
 
 
