@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 from libpod.errors import FileError, LibpodError, RuntimeStopped
@@ -17,13 +18,14 @@ from libpod.storage.records import RecordFile, identifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from libpod.storage.idmaps import IdMaps
     from libpod.storage.lockfile import HeldLock
     from libpod.storage.records import Record
 
 DIRECTORY_MODE = 0o700
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StoreBase:
@@ -88,12 +90,21 @@ class StoreBase:
         self.driver.remove(layer_id)
         bigdata.remove_layer_files(os.path.dirname(self._layers.path), layer_id)
 
-    def _delete_layer(self, held: HeldLock, layer_id: str) -> None:
+    def _delete_layer(
+        self, held: HeldLock, layer_id: str, make_room: Callable[[], object] | None = None
+    ) -> None:
+        """Remove a layer. On a disk too full to note that, *make_room* is called, and it is tried again."""
         record = self._layers.get(layer_id)
         if record is None:
             return
         records.set_incomplete(record, incomplete=True)
-        self._layers.save(held)
+        try:
+            self._layers.save(held)
+        except FileError as error:
+            if make_room is None or error.errno not in _FULL:
+                raise
+            make_room()
+            self._layers.save(held)
         self._remove_tree(layer_id)
         self._layers.remove(layer_id)
         self._layers.save(held)

@@ -196,10 +196,15 @@ class Store(ImageStore):
             layer = records.text(record, "layer")
             if self._layers.get(layer) is not None:
                 self._unmount(layer, force=True)
-                self._delete_layer(held, layer)
+                # What fills the disk may be what the container has written: that goes in any case.
+                self._delete_layer(held, layer, lambda: self._make_room(container_id, layer))
             self._remove_directories(container_id)
             self._containers.remove(container_id)
             self._containers.save(last)
+
+    def _make_room(self, container_id: str, layer: str) -> None:
+        self._remove_directories(container_id)
+        tree.remove(self.driver.difference(layer))
 
     def delete_orphan(self, layer_name: str) -> bool:
         """Remove the layer of this name if nothing needs it; whether there was such a one.

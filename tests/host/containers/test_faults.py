@@ -294,7 +294,13 @@ def test_a_really_full_disk(room: Room) -> None:
         _fill(graph / "filler")
         assert "No space left on device" in room.refused("create", IMAGE, "true")
         assert "No space left on device" in room.refused("start", "made")
+        # What fills the disk may be a container: its removal is the way out.
         (graph / "filler").unlink()
+        full = ("sh", "-c", "dd if=/dev/zero of=/filler bs=4k; touch /full; sleep 1000")
+        room.libpod("run", "-d", "--name", "filler", IMAGE, *full)
+        room.settled(lambda: os.statvfs(graph).f_bavail == 0)
+        assert os.statvfs(graph).f_bavail == 0
+        room.libpod("rm", "-f", "-t", "0", "filler")
         room.libpod("start", "made")
         room.libpod("wait", "made")
         room.clear()
