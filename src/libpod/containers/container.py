@@ -238,11 +238,16 @@ class Container:
 
     def _signal(self, number: int) -> None:
         try:
-            self._engine.runtime.kill(self.id, number)
+            self._send(number)
         except LibpodError:
             # It may have ended in this moment; a container without conmon may be unknown to nobody else.
             if ending.lives(self.record):
                 raise
+
+    def _send(self, number: int) -> None:
+        from libpod.containers import signals
+
+        signals.send(self._engine, self.record, number)
 
     def kill(self, number: int = signal.SIGTERM) -> None:
         """Send a signal to its first process. It must be running."""
@@ -252,7 +257,7 @@ class Container:
                 # Its restart policy must not take this for an end of its own, however soon that comes.
                 self.record.state["stoppedByUser"] = True
                 self._engine.state.save_container(self.record)
-            self._engine.runtime.kill(self.id, number)
+            self._send(number)
             self._engine.event(self.record, "kill")
 
     def rename(self, name: str) -> None:

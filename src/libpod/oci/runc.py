@@ -38,6 +38,9 @@ _GONE = ("does not exist", "no such file or directory", "process already finishe
 _UNKNOWN = ("does not exist", f"/status`: {os.strerror(errno.ENOENT)}")
 
 
+_LOST_HINT = "if it runs, the runtime has lost its state of it: stop the container, and start it again"
+
+
 class Runc:
     """The OCI runtime at *path*. *arguments* go before the verb of every command."""
 
@@ -141,7 +144,8 @@ def failure(what: str, message: str) -> OCIRuntimeError | InvalidState:
         if any(words in lowered for words in _NOT_FOUND):
             return OCIRuntimeNotFound(text)
     if any(words in lowered for words in _GONE):
-        return InvalidState(text)
+        unknown = _LOST_HINT if _UNKNOWN[0] in lowered else None
+        return InvalidState(text, hint=unknown)
     return OCIRuntimeError(text)
 
 

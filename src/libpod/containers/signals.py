@@ -1,0 +1,61 @@
+"""Signals for a container: through its OCI runtime, or past one that has lost its state."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from libpod.errors import FileError, InvalidState
+from libpod.host import files, proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libpod.containers.engine import Engine
+    from libpod.state.records import ContainerRecord
+
+
+def send(engine: Engine, record: ContainerRecord, number: int) -> None:
+    """Send signal *number* to the first process of a container.
+
+    An OCI runtime keeps its state in a directory of this boot, which may be lost while containers live: that
+    of a user at the end of their last session. Then the process gets the signal from us. InvalidState if it
+    does not run (any more).
+    """
+    try:
+        engine.runtime.kill(record.id, number)
+    except InvalidState:
+        if engine.runtime.state(record.id) is not None or not _send_directly(record, number):
+            raise
+
+
+def _send_directly(record: ContainerRecord, number: int) -> bool:
+    """Send it to the recorded process, if that is proven to be the container's; whether it is."""
+    if record.pid <= 0:
+        return False
+    try:
+        descriptor = os.pidfd_open(record.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        # What the descriptor stands for cannot become another process while we look.
+        if not _is_its_own(record):
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _is_its_own(record: ContainerRecord) -> bool:
+    """Whether the recorded process is in a cgroup of the container, or was started by its conmon."""
+    directory = f"{proc.PROCESS_DIRECTORY}/{record.pid}"
+    try:
+        if record.id in files.read_text(f"{directory}/cgroup"):
+            return True
+        # Field 4 of proc(5); the command name before it may hold anything.
+        parent = int(files.read_text(f"{directory}/stat").rpartition(")")[2].split()[1])
+    except FileError:
+        return False
+    return parent == record.conmon_pid and record.id in proc.command_line(parent)
