@@ -1,4 +1,4 @@
-"""`libpod network ls` and `libpod network inspect`."""
+"""`libpod network ls`, `inspect` and `exists`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def configure(parser: Grammar) -> None:
     """Add the verbs below this noun."""
     verbs = parser.add_verbs(
         (("ls", "List networks. The first is the default one, unless another is configured."),
-         ("inspect", "Show everything about networks."))
+         ("inspect", "Show everything about networks."),
+         ("exists", "Tell by the exit status whether a network exists."))
     )  # fmt: skip
     listed, inspected = verbs["ls"], verbs["inspect"]
     listed.add_argument("-q", "--quiet", action="store_true", help="print names only")
@@ -32,6 +33,8 @@ def configure(parser: Grammar) -> None:
     )
     inspected.add_format("-f")
     inspected.runs(run_inspect)
+    verbs["exists"].add_argument("network", metavar="NETWORK", help="a name, or an ID")
+    verbs["exists"].runs(run_exists)
 
 
 def _networks(options: Namespace) -> Networks:
@@ -78,3 +81,14 @@ def run_inspect(options: Namespace) -> int:
     return inspect.show_each(
         options.names, lambda name: describe.describe(networks.find(name)), options.format
     )
+
+
+def run_exists(options: Namespace) -> int:
+    """Status 0 where there is such a network, and 1 where there is none."""
+    from libpod.errors import NoSuchNetwork
+
+    try:
+        _networks(options).find(options.network)
+    except NoSuchNetwork:
+        return codes.MISSING
+    return codes.DONE

@@ -132,7 +132,7 @@ GROUPS: Final = {
     "pods, volumes, networks": {
         "pod": Verb("pod", "Work with pods (has create, ps, start, stop, rm and more)."),
         "volume": Verb("volume", "Work with volumes (has create, ls, inspect, rm and more)."),
-        "network": Verb("network", "Look at networks (has ls and inspect)."),
+        "network": Verb("network", "Look at networks (has ls, inspect and exists)."),
     },
     "images": {
         "images": Verb("images", "List images."),

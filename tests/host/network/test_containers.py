@@ -137,6 +137,8 @@ def test_networks_are_listed_and_described(store: NetworkStore) -> None:
     assert "00-broken.conflist: invalid JSON" in listed.stderr
     (found,) = json.loads(store.libpod("network", "inspect", "mine").stdout)
     assert found["subnets"] == [{"subnet": "10.71.0.0/24", "gateway": "10.71.0.1"}]
+    for name, status in (("mine", 0), (found["id"][:8], 0), ("nosuch", 1)):
+        assert store.libpod("network", "exists", name, check=False).status == status, name
     # The first usable file is the default network.
     run(store, "web")
     assert list(settings(store, "web")["Networks"]) == ["mine"]
