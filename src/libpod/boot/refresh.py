@@ -38,6 +38,7 @@ from libpod.boot.removal import Removal
 from libpod.boot.report import Report
 from libpod.errors import (
     DatabaseCorrupt,
+    DatabaseMismatch,
     DecodeError,
     FileError,
     InternalError,
@@ -104,8 +105,13 @@ def _run(
             with report.phase("lock"):
                 lock = stack.enter_context(BootLock(tmp_dir, create=not dry_run, on_wait=on_wait))
             with report.phase("decide"):
-                found = survey.survey(config, quiet=dry_run, on_wait=on_wait)
+                try:
+                    found = survey.survey(config, quiet=dry_run, on_wait=on_wait)
+                except DatabaseMismatch:
+                    lock.discard()
+                    raise
             if not files.same_file(found.config.tmp_dir, tmp_dir):
+                lock.discard()
                 tmp_dir = found.config.tmp_dir
                 continue
             with contextlib.suppress(_Lives):

@@ -122,6 +122,19 @@ class BootLock:
         if descriptor >= 0:
             os.close(descriptor)
 
+    def discard(self) -> None:
+        """Remove what was made for the lock, which must be held: the store turned out to be elsewhere.
+
+        Whoever waits for it sees that, and makes it anew.
+        """
+        for path in reversed(self.made):
+            try:
+                os.unlink(path) if path == self.path else os.rmdir(path)
+            except OSError:
+                # Somebody else uses it by now.
+                break
+        self.made = []
+
     def timeout_error(self, seconds: float) -> LockTimeout:
         """The error for a lock that was not free within so many seconds."""
         holder = self._holder()

@@ -397,7 +397,7 @@ class TestBoots:
         report = refresh.run(config)
         assert report.tmp_dir == str(store.tmp)
         assert (store.tmp / "alive").exists()
-        assert not (tmp_path / "default/alive").exists()
+        assert not (tmp_path / "default").exists()
 
     def test_another_directory_by_option_is_refused(self, store: Store, tmp_path: Path) -> None:
         store.refresh()
@@ -405,6 +405,16 @@ class TestBoots:
         with pytest.raises(DatabaseMismatch, match="other") as caught:
             store.refresh()
         assert str(store.tmp) in caught.value.message
+        assert not (tmp_path / "other").exists()
+
+    def test_what_others_have_in_a_wrong_directory_stays(self, store: Store, tmp_path: Path) -> None:
+        store.refresh()
+        store.overrides["tmp_dir"] = str(tmp_path / "other")
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other/alive.lck").write_text("")
+        with pytest.raises(DatabaseMismatch):
+            store.refresh()
+        assert (tmp_path / "other/alive.lck").exists()
 
     @pytest.mark.parametrize(
         ("stored", "found", "ours", "matches"),
