@@ -30,7 +30,9 @@ class UserCgroupfsManager(CgroupfsManager):
     """Groups only below a parent that was asked for by name, which the user must be able to write to."""
 
     def _has_group(self, parent: str) -> bool:
-        return parent not in ("", self.default_parent) and not parent.endswith(_SLICE)
+        # Podman names a group of a pod below the default parent, and makes none.
+        below_default = f"{parent}/".startswith(f"{self.default_parent}/")
+        return parent != "" and not below_default and not parent.endswith(_SLICE)
 
     def check_parent(self, parent: str) -> None:
         """Slices are systemd's: Podman stores one where it falls back to this manager."""

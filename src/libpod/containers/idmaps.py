@@ -191,6 +191,23 @@ def make_reachable(record: ContainerRecord, *paths: str) -> None:
     _open_way(os.path.dirname(record.static_directory))
 
 
+def own_root(record: ContainerRecord, root: str) -> None:
+    """Give the root directory of a container with a layer of its own to the container's root.
+
+    Podman 4.3 changes the owners of files in a layer without those of the layer's own directory, and does
+    that when it starts the container.
+    """
+    owner = root_owner(record)
+    if record.config.get("rootfs") or not of_container(record):
+        return
+    try:
+        found = os.stat(root)
+        if (found.st_uid, found.st_gid) != owner:
+            os.chown(root, *owner)
+    except OSError as error:
+        raise FileError("change owner of", root, error) from error
+
+
 def _open_way(path: str) -> None:
     path = os.path.realpath(path)
     while path != "/":

@@ -98,6 +98,7 @@ def _initialize(
     userlimits.require_limits(engine, record)
     connecting.prepare(engine, record, ports)
     root = mount(engine, record)
+    idmaps.own_root(record, root)
     idmaps.make_reachable(record, root)
     _relabel(record)
     if restoring is None:

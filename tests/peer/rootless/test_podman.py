@@ -113,3 +113,27 @@ def test_mapped_ids_in_turns(user: User, mode: str) -> None:
     assert shown[:2] == shown[2:]
     for run, container in zip(programs(user, "podman"), made.values(), strict=True):
         run("rm", container)
+
+
+@pytest.mark.parametrize("maker", ["libpod", "podman"])
+@pytest.mark.parametrize("mode", ["host", "keep-id", "nomap", "auto:size=2000"])
+def test_pods_in_turns(user: User, mode: str, maker: str) -> None:
+    if not user.machine.path(f"{user.storage}/vfs-images").exists():
+        user.pull()
+    make, other = programs(user, maker)
+    make("pod", "create", "--name", "p", "--network", "none", "--userns", mode)
+    look = ("sh", "-c", "id -u; cat /proc/self/uid_map; touch /tmp/mine; stat -c %u /tmp/mine /bin/sh")
+    members = {"made-by-one": make, "made-by-other": other}
+    for name, run in members.items():
+        run("create", "--pod", "p", "--name", name, IMAGE, *look)
+    # The other one starts the infra container.
+    said = {run("start", "--attach", name).stdout for run in (other, make) for name in members}
+    assert len(said) == 1
+    words = said.pop().split()
+    own = str(user.person.uid) if mode == "keep-id" else "0"
+    assert [words[0], *words[-2:]] == [own, own, "0"]
+    assert "Exited" not in other("pod", "ps", "--format", "{{.Status}}").stdout
+    make("pod", "stop", "--time", "0", "p")
+    other("pod", "start", "p")
+    other("pod", "rm", "--force", "--time", "0", "p")
+    assert user.states() == {}

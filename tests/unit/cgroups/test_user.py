@@ -60,3 +60,11 @@ def test_a_directory_that_cannot_be_written_to_gives_nothing(
     monkeypatch.setattr(os, "access", lambda path, _mode: path != directory)
     assert user.controllers(user.UserCgroupfsManager(), UID, f"/{SERVICE}/new") == frozenset()
     assert user.controllers(user.UserCgroupfsManager(), UID, f"/{SERVICE}/own") == {"memory"}
+
+
+@pytest.mark.parametrize("parent", ["", "/libpod_parent", f"/libpod_parent/{'d' * 64}", "user.slice"])
+def test_no_groups_where_a_user_can_make_none(parent: str) -> None:
+    manager = user.UserCgroupfsManager()
+    assert manager.container_path(parent, "c") == manager.pod_cgroup(parent, "d") == ""
+    assert manager.place_conmon(parent, "c", 1) == ""
+    assert manager.container_path("/libpod_parents", "c") == "/libpod_parents/libpod-c"
