@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 def configure(parser: Grammar) -> None:
     """Add the arguments."""
+    # What `start --attach` connects is said there; Podman takes the flag here, too.
+    parser.add_argument(
+        "-a", "--attach", metavar="STREAM", action="append", choices=("stdin", "stdout", "stderr"),
+        help="does nothing here, as with Podman: see start",
+    )  # fmt: skip
     creation.configure(parser)
     parser.runs(run)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from libpod.cli import networking, transfers
+from libpod.cli import limits, networking, transfers, variables
 from libpod.cli.grammar import REMAINDER
-from libpod.errors import FileError, InvalidArgument
+from libpod.errors import FileError, InvalidArgument, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from libpod.cli.grammar import Grammar
     from libpod.config.runtime import RuntimeConfig
     from libpod.containers.create import CreateOptions
-    from libpod.oci.options import Namespaces, Resources, SpecOptions
+    from libpod.containers.secretstore import Request
+    from libpod.oci.options import Namespaces, SpecOptions
 
 _REPEATED = (
     ("-v", "--volume", "SOURCE:DESTINATION[:OPTIONS]", "mount a directory or a named volume"),
@@ -25,6 +26,8 @@ _REPEATED = (
     ("", "--tmpfs", "PATH[:OPTIONS]", "mount a tmpfs"),
     ("-e", "--env", "NAME[=VALUE]", "set an environment variable, or take it over from ours"),
     ("", "--env-file", "FILE", "read environment variables from a file"),
+    ("", "--env-merge", "NAME=TEXT", "change a variable of the image; ${NAME} in TEXT is what it was"),
+    ("", "--unsetenv", "NAME", "leave out this variable of the image or of the defaults"),
     ("-l", "--label", "NAME[=VALUE]", "set a label"),
     ("", "--label-file", "FILE", "read labels from a file"),
     ("", "--annotation", "NAME=VALUE", "set an annotation of the OCI specification"),
@@ -32,18 +35,27 @@ _REPEATED = (
     ("", "--dns", "ADDRESS", "use this name server"),
     ("", "--dns-search", "DOMAIN", "search this domain; . for none"),
     ("--dns-opt", "--dns-option", "OPTION", "add an option to resolv.conf"),
-    ("", "--unsetenv", "NAME", "do not set this variable of the image or of the defaults"),
     ("", "--cap-add", "NAME", "add a capability; ALL for every one"),
     ("", "--cap-drop", "NAME", "drop a capability; ALL for every one"),
     ("", "--security-opt", "OPTION", "no-new-privileges, seccomp=…, apparmor=…, label=…, mask=…, unmask=…"),
     ("", "--ulimit", "NAME=SOFT[:HARD]", "set a resource limit"),
     ("", "--sysctl", "NAME=VALUE", "set a kernel parameter of the container's namespaces"),
     ("", "--device", "HOST[:CONTAINER][:rwm]", "add a device"),
+    ("", "--device-cgroup-rule", "TYPE MAJOR:MINOR ACCESS", "let it use devices, such as 'c 10:* rwm'"),
+    ("", "--device-read-bps", "DEVICE:RATE", "limit reading from a device, in bytes each second"),
+    ("", "--device-write-bps", "DEVICE:RATE", "limit writing to a device, in bytes each second"),
+    ("", "--device-read-iops", "DEVICE:RATE", "limit reading from a device, in operations each second"),
+    ("", "--device-write-iops", "DEVICE:RATE", "limit writing to a device, in operations each second"),
+    ("", "--blkio-weight-device", "DEVICE:WEIGHT", "the weight beside others that use this device"),
+    ("", "--cgroup-conf", "FILE=VALUE", "write to this file of its control group, with cgroups version 2"),
     ("", "--group-add", "GROUP", "add a group"),
     ("", "--log-opt", "NAME=VALUE", "path, max-size or tag of the log"),
     ("", "--uidmap", "CONTAINER:HOST:SIZE", "map user IDs in a user namespace"),
     ("", "--gidmap", "CONTAINER:HOST:SIZE", "map group IDs in a user namespace"),
+    ("", "--hostuser", "USER", "add this user of the host to /etc/passwd"),
+    ("", "--chrootdirs", "PATH", "give this directory in the container its /etc/hosts, too"),
     ("", "--requires", "CONTAINER", "start this container first"),
+    ("", "--secret", "NAME[,OPTION=VALUE…]", "give it a secret, as a file or (type=env) as a variable"),
     ("", "--volumes-from", "CONTAINER[:OPTIONS]", "mount what that container has mounted"),
 )
 _VALUES = (
@@ -54,14 +66,17 @@ _VALUES = (
     ("-m", "--memory", "SIZE", "limit memory"),
     ("", "--memory-reservation", "SIZE", "what memory is reclaimed down to when it is short"),
     ("", "--memory-swap", "SIZE", "limit memory and swap together; -1 for no limit"),
+    ("", "--memory-swappiness", "0-100", "how readily its memory is swapped out"),
+    ("", "--blkio-weight", "10-1000", "the weight beside others that use block devices"),
     ("", "--cpus", "NUMBER", "limit CPU time to that of so many CPUs"),
+    ("", "--cpu-period", "MICROSECONDS", "the period of which --cpu-quota is a part"),
+    ("", "--cpu-quota", "MICROSECONDS", "limit CPU time in each period"),
+    ("", "--cpu-rt-period", "MICROSECONDS", "the period of which --cpu-rt-runtime is a part"),
+    ("", "--cpu-rt-runtime", "MICROSECONDS", "limit real-time CPU time in each period"),
     ("-c", "--cpu-shares", "NUMBER", "the weight beside other containers"),
-    ("", "--cpu-period", "MICROSECONDS", "the period of --cpu-quota"),
-    ("", "--cpu-quota", "MICROSECONDS", "limit CPU time to this in each period"),
     ("", "--cpuset-cpus", "LIST", "run on these CPUs"),
     ("", "--cpuset-mems", "LIST", "use memory of these nodes"),
     ("", "--pids-limit", "NUMBER", "limit the number of processes; -1 for no limit"),
-    ("", "--memory-swappiness", "NUMBER", "how soon its memory is swapped out, 0 to 100; -1 for as usual"),
     ("", "--oom-score-adj", "NUMBER", "how soon it is killed when memory is short"),
     ("", "--entrypoint", "COMMAND", "replace the image's entry point; a command, or a JSON list"),
     ("", "--pod", "POD", "make it in this pod; new:NAME makes the pod, too"),
@@ -75,17 +90,23 @@ _VALUES = (
     ("", "--subgidname", "NAME", "map the group IDs that /etc/subgid gives to this group"),
     ("", "--cgroupns", "MODE", "the cgroup namespace: host, private"),
     ("", "--shm-size", "SIZE", "the size of /dev/shm"),
+    ("", "--systemd", "MODE", "set it up for systemd: true (if the command is systemd), false or always"),
     ("", "--sdnotify", "MODE", "who tells systemd that it is ready: container, conmon or ignore"),
     ("", "--cgroups", "MODE", "enabled, or no-conmon to leave conmon in our control group"),
     ("", "--restart", "POLICY", "when it runs again: no, on-failure[:TRIES], always or unless-stopped"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
-    ("", "--timeout", "SECONDS", "kill it when it has run that long"),
-    ("", "--tz", "ZONE", "its time zone: a name such as Europe/Berlin, or local for that of the host"),
-    ("", "--init-path", "FILE", "what --init runs"),
     ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),
     ("", "--log-driver", "NAME", "k8s-file, journald, none or passthrough"),
     ("", "--conmon-pidfile", "FILE", "write the PID of conmon here"),
+    ("", "--pidfile", "FILE", "write the PID of the container's first process here"),
     ("", "--cidfile", "FILE", "write the container's ID here"),
+    ("", "--timeout", "SECONDS", "how long it may run before it is killed"),
+    ("", "--tz", "ZONE", "its time zone, such as Europe/Berlin; local for the host's"),
+    ("", "--init-path", "FILE", "the program that --init runs (catatonit)"),
+    ("", "--passwd-entry", "LINE", "the line in /etc/passwd of a user whom the image does not know"),
+    ("", "--personality", "DOMAIN", "the execution domain: LINUX or LINUX32"),
+    ("", "--health-cmd", "none", "none for no health check; others are not supported"),
+    ("", "--seccomp-policy", "default", "where the profile comes from; others are not supported"),
     ("", "--umask", "MODE", "the umask of the command, octal"),
     ("", "--image-volume", "MODE", "what the image's volumes become: anonymous, tmpfs or ignore"),
 )
@@ -93,21 +114,33 @@ _SWITCHES = (
     ("-i", "--interactive", "keep standard input open"),
     ("-t", "--tty", "give it a terminal"),
     ("", "--rm", "remove the container when it has ended"),
+    ("", "--replace", "remove the container that has this --name first"),
     ("", "--privileged", "give it all rights on the host"),
     ("", "--read-only", "make its root read-only"),
-    ("", "--init", "run a small init that passes signals on and reaps processes"),
-    ("", "--env-host", "set all variables that we have"),
-    ("", "--unsetenv-all", "set no variable of the image or of the defaults"),
-    ("", "--oom-kill-disable", "let it wait when memory is short, and kill nothing"),
-    ("", "--replace", "remove the container that has this name first"),
-    ("", "--no-healthcheck", "have no health check, as always"),
-    ("", "--no-hosts", "leave /etc/hosts as the image has it"),
+    ("", "--no-healthcheck", "have no health check"),
+    ("", "--disable-content-trust", "does nothing, as with Podman"),
     ("", "--rootfs", "the argument is a root directory, not an image"),
+    ("", "--unsetenv-all", "leave out all variables of the image and of the defaults"),
+    ("", "--oom-kill-disable", "stop its processes, and kill none, when its memory is used up"),
 )
+# What containers.conf decides otherwise.
+_CONFIGURED = (
+    ("--no-hosts", "leave /etc/hosts as the image has it"),
+    ("--init", "run a first process that passes signals on and reaps processes"),
+    ("--env-host", "take over all of our environment variables"),
+    ("--http-proxy", "take over our variables about proxies (true)"),
+)
+_HEALTH = "health checks need timers, which are not supported: --no-healthcheck, or podman run"
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(
+        ("--health-interval", "--health-retries", "--health-start-period", "--health-timeout",
+         "--health-on-failure"), _HEALTH,
+    ),
+    "--init-ctr": "run the container that comes first by itself, and let others wait for it with --requires",
+    "--kernel-memory": "the kernel has no such limit any more: --memory",
+}  # fmt: skip
+"""Flags of Podman that are not supported, with what to do instead."""
 _LOG_SIZE_UNIT_HINT = "such as 10m"
-_READ_ONLY_TMPFS = "with --read-only, have /tmp, /var/tmp and /run to write to (true)"
-_PROXY = "set the variables for proxies that we have, such as https_proxy (true)"
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 
 
 def configure(parser: Grammar) -> None:
@@ -119,8 +152,10 @@ def configure(parser: Grammar) -> None:
         _add(parser, short, name, metavar=metavar, help=text)
     for short, name, text in _SWITCHES:
         _add(parser, short, name, help=text, action="store_true")
-    parser.add_switch("--read-only-tmpfs", default=True, help=_READ_ONLY_TMPFS)
-    parser.add_switch("--http-proxy", default=True, help=_PROXY)
+    for name, text in _CONFIGURED:
+        parser.add_switch(name, help=text)
+    parser.add_switch("--read-only-tmpfs", default=True, help="keep /tmp, /var/tmp and /run writable (true)")
+    parser.set_defaults(refused=REFUSED)
     networking.configure(parser)
     transfers.add_pull_flags(parser)
     parser.add_argument("image", metavar="IMAGE", help="an image, or with --rootfs a directory")
@@ -136,9 +171,9 @@ def configure_some(parser: Grammar, names: Collection[str]) -> None:
         if name in names:
             # -h is help there.
             _add(parser, "" if short == "-h" else short, name, metavar=metavar, help=text)
-    for short, name, text in _SWITCHES:
+    for name, text in _CONFIGURED:
         if name in names:
-            _add(parser, short, name, help=text, action="store_true")
+            parser.add_switch(name, help=text)
 
 
 def _add(parser: Grammar, short: str, name: str, **keywords: object) -> None:
@@ -157,7 +192,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     if unknown:
         raise InvalidArgument(f"--log-opt {unknown[0]} is not supported", hint="path, max-size and tag are")
     shm_size = units.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
-    timeout = _number("--stop-timeout", options.stop_timeout)
+    timeout = limits.number("--stop-timeout", options.stop_timeout)
     network_mode, network = networking.parse(options, config)
     restart_policy, restart_retries = _restart(options)
     return CreateOptions(
@@ -177,11 +212,8 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         log_tag=log.get("tag", ""),
         conmon_pid_file=os.path.abspath(options.conmon_pidfile) if options.conmon_pidfile else "",
         hosts=_hosts(options),
-        no_hosts=options.no_hosts,
         dns_servers=[] if options.dns == ["none"] else [_address(text) for text in options.dns],
         no_resolv_conf=options.dns == ["none"],
-        timeout=_positive("--timeout", options.timeout),
-        time_zone=options.tz or "",
         dns_search=options.dns_search,
         dns_options=options.dns_option,
         dependencies=options.requires,
@@ -192,6 +224,19 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         cgroups_mode=options.cgroups or "enabled",
         restart_policy=restart_policy,
         restart_retries=restart_retries,
+        timeout=_positive("--timeout", options.timeout),
+        timezone=config.tz if options.tz is None else options.tz,
+        no_hosts=_no_hosts(options, config),
+        pid_file=os.path.abspath(options.pidfile) if options.pidfile else "",
+        secrets=_secrets(options),
+        systemd=options.systemd or "true",
+        passwd=getattr(options, "passwd", True),
+        passwd_entry=options.passwd_entry or "",
+        host_users=options.hostuser,
+        chroot_directories=[_absolute("--chrootdirs", path) for path in _words(options.chrootdirs)],
+        no_health_check=_no_health_check(options),
+        preserve_descriptors=getattr(options, "preserve_fds", 0),
+        replace=options.replace,
     )
 
 
@@ -208,14 +253,19 @@ def _restart(options: Namespace) -> tuple[str, int]:
 
 def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) -> SpecOptions:
     from libpod.cli import usernamespaces
-    from libpod.oci import labels, units, volumes
+    from libpod.oci import devices, labels, units, volumes
     from libpod.oci.options import SpecOptions
 
+    if options.seccomp_policy not in (None, "default"):
+        raise NotSupported(
+            f"--seccomp-policy {options.seccomp_policy} is not supported",
+            hint="default is; a profile is given with --security-opt seccomp=FILE",
+        )
     mounted = volumes.parse(options.volume, options.mount, options.tmpfs)
     security = _security(options.security_opt)
-    limits = options.ulimit or list(config.default_ulimits)
-    if limits == ["host"]:
-        limits = []
+    asked = options.ulimit or list(config.default_ulimits)
+    if asked == ["host"]:
+        asked = []
     user_namespace, uid_map, gid_map = usernamespaces.parse(options)
     # What was asked for is told by `inspect` from annotations.
     annotations = {
@@ -231,9 +281,11 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
     return SpecOptions(
         command=options.command,
         entrypoint=_entrypoint(options.entrypoint),
-        environment=environment(options),
-        default_environment=_of_ours(options),
-        unset_environment=["*"] if options.unsetenv_all else options.unsetenv,
+        environment=variables.wanted(options, config),
+        merged_environment=pairs("--env-merge", options.env_merge, need_value=True),
+        unset_environment=options.unsetenv,
+        unset_all=options.unsetenv_all,
+        init_program=_init_program(options, config),
         working_directory=options.workdir or "",
         user=options.user or "",
         groups=_words(options.group_add),
@@ -241,8 +293,6 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         terminal=options.tty,
         stdin=options.interactive,
         remove=options.rm,
-        init=options.init,
-        init_program=options.init_path or "",
         privileged=options.privileged,
         read_only=options.read_only,
         read_only_tmpfs=options.read_only_tmpfs,
@@ -256,47 +306,19 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         labels=labels.labels(security.get("label", []), privileged=options.privileged),
         masked_paths=_paths(security.get("mask", [])),
         unmasked_paths=_paths(security.get("unmask", [])),
-        limits=[units.limit(text) for text in limits],
+        limits=[units.limit(text) for text in asked],
         sysctls=pairs("--sysctl", options.sysctl, need_value=True),
         default_sysctls=pairs("default_sysctls", config.default_sysctls),
         devices=options.device,
+        device_rules=[devices.rule(text) for text in options.device_cgroup_rule],
         volumes=mounted,
-        resources=_resources(options),
+        resources=limits.resources(options),
         namespaces=_namespaces(options, network_mode, user_namespace),
         annotations=annotations,
         umask=_umask(options.umask),
+        personality=_personality(options.personality),
         uid_map=uid_map,
         gid_map=gid_map,
-    )
-
-
-def _resources(options: Namespace) -> Resources:
-    from libpod.oci import units
-    from libpod.oci.options import Resources
-
-    def size(flag: str) -> int | None:
-        text = getattr(options, flag.replace("-", "_"))
-        return units.memory_size(text, flag) if text is not None else None
-
-    if options.cpus is not None and (options.cpu_period is not None or options.cpu_quota is not None):
-        raise InvalidArgument("--cpus excludes --cpu-period and --cpu-quota")
-    quota = units.cpu_quota(options.cpus) if options.cpus is not None else None
-    swappiness = _number("--memory-swappiness", options.memory_swappiness)
-    if swappiness is not None and not -1 <= swappiness <= 100:
-        raise InvalidArgument(f"--memory-swappiness {swappiness} is not between 0 and 100")
-    return Resources(
-        memory=size("memory"),
-        memory_reservation=size("memory-reservation"),
-        memory_swap=size("memory-swap"),
-        cpu_shares=_number("--cpu-shares", options.cpu_shares),
-        memory_swappiness=None if swappiness == -1 else swappiness,
-        oom_kill_disable=options.oom_kill_disable,
-        cpu_period=units.CPU_PERIOD if quota else _number("--cpu-period", options.cpu_period),
-        cpu_quota=quota or _number("--cpu-quota", options.cpu_quota),
-        cpuset_cpus=options.cpuset_cpus or "",
-        cpuset_mems=options.cpuset_mems or "",
-        pids_limit=_number("--pids-limit", options.pids_limit),
-        oom_score_adj=_number("--oom-score-adj", options.oom_score_adj),
     )
 
 
@@ -328,43 +350,52 @@ def _mode(flag: str, text: str | None) -> str:
 # ---------------------------------------------------------------- single flags
 
 
-def environment(options: Namespace) -> dict[str, str]:
-    """The variables that `--env` and `--env-file` set, the former winning."""
-    found: dict[str, str] = {}
-    for path in options.env_file:
-        found.update(_environment_file(path))
-    for text in options.env:
-        _add_variable(found, text)
-    return found
+def _secrets(options: Namespace) -> list[Request]:
+    if not options.secret:
+        return []
+    from libpod.containers import secretstore
+
+    return [secretstore.parse(text) for text in options.secret]
 
 
-def _of_ours(options: Namespace) -> dict[str, str]:
-    """What is taken over of our own variables: those for proxies, unless it is not wanted, or all."""
-    names = [name for word in _PROXIES for name in (word, word.upper())] if options.http_proxy else []
-    taken = os.environ if options.env_host else names
-    return {name: os.environ[name] for name in taken if name in os.environ}
+def _no_health_check(options: Namespace) -> bool:
+    if options.health_cmd is not None:
+        if options.no_healthcheck:
+            raise InvalidArgument("--no-healthcheck and --health-cmd exclude each other")
+        if options.health_cmd != "none":
+            raise NotSupported("--health-cmd is not supported, but for none", hint=_HEALTH)
+    return options.no_healthcheck or options.health_cmd is not None
 
 
-def _add_variable(found: dict[str, str], text: str) -> None:
-    """`NAME=value`, `NAME` for the value that we have, `NAME*` for all of ours that begin so."""
-    name, equals, value = text.partition("=")
-    if equals:
-        found[name] = value
-    elif name.endswith("*"):
-        found.update({ours: os.environ[ours] for ours in os.environ if ours.startswith(name[:-1])})
-    elif name in os.environ:
-        found[name] = os.environ[name]
+def _personality(text: str | None) -> str:
+    """One of the two that the OCI specification has."""
+    if text is None:
+        return ""
+    if text.upper() not in ("LINUX", "LINUX32"):
+        raise InvalidArgument(f"--personality {text!r}: one of LINUX, LINUX32")
+    return text.upper()
 
 
-def _environment_file(path: str) -> dict[str, str]:
-    from libpod.host import files
+def _absolute(flag: str, path: str) -> str:
+    if not path.startswith("/"):
+        raise InvalidArgument(f"{flag} {path!r} is not an absolute path")
+    return path
 
-    found: dict[str, str] = {}
-    for line in files.read_text(path).splitlines():
-        text = line.lstrip()
-        if text and not text.startswith("#"):
-            _add_variable(found, text)
-    return found
+
+def _no_hosts(options: Namespace, config: RuntimeConfig) -> bool:
+    return bool(options.no_hosts or (options.no_hosts is None and config.no_hosts and not options.add_host))
+
+
+def _init_program(options: Namespace, config: RuntimeConfig) -> str:
+    """The file of the host that `--init` runs; "" without it. InvalidArgument if there is none."""
+    if not (config.init if options.init is None else options.init):
+        return ""
+    from libpod.config import programs
+    from libpod.oci import spec
+
+    wanted = options.init_path or config.init_path
+    candidates = (os.path.abspath(wanted),) if wanted else spec.CATATONIT
+    return programs.find("program for --init", candidates, "catatonit")
 
 
 def _entrypoint(text: str | None) -> list[str] | None:
@@ -412,13 +443,9 @@ def _words(texts: Sequence[str]) -> list[str]:
 
 def labels(options: Namespace) -> dict[str, str]:
     """Those of `--label-file`, one a line, and of `--label`, which go before them."""
-    from libpod.host import files
-
     found: dict[str, str] = {}
     for path in options.label_file:
-        lines = [line.strip() for line in files.read_text(path).splitlines()]
-        texts = [line for line in lines if line and not line.startswith("#")]
-        found.update(pairs(f"--label-file {path}:", texts))
+        found.update(variables.of_file(path))
     return {**found, **pairs("--label", options.label)}
 
 
@@ -433,18 +460,9 @@ def pairs(flag: str, texts: Sequence[str], *, need_value: bool = False) -> dict[
     return found
 
 
-def _number(flag: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise InvalidArgument(f"{flag} {text!r} is not a whole number") from error
-
-
 def _positive(flag: str, text: str | None) -> int:
     """A whole number from 0 on; 0 where nothing was given."""
-    number = _number(flag, text) or 0
+    number = limits.number(flag, text) or 0
     if number < 0:
         raise InvalidArgument(f"{flag} {number} is negative")
     return number

@@ -36,14 +36,14 @@ def configure(parser: Grammar) -> None:
 
 def run(options: Namespace) -> int:
     """Run the command; the exit status is its own, unless it is detached."""
-    from libpod.cli import codes, creation, output, runtimes, streams, terminal
+    from libpod.cli import codes, output, runtimes, streams, terminal, variables
     from libpod.containers.execute import ExecOptions
 
     selecting.with_command(options, "command")
     size = terminal.size() if options.tty and not options.detach else None
     wanted = ExecOptions(
         command=tuple(options.command),
-        environment=tuple(f"{name}={value}" for name, value in creation.environment(options).items()),
+        environment=tuple(f"{name}={value}" for name, value in variables.given(options).items()),
         working_directory=options.workdir,
         user=options.user,
         terminal=options.tty,

@@ -182,5 +182,9 @@ def parse(given: global_options.Given) -> argparse.Namespace:
 
 def _unknown(argument: str, parsed: argparse.Namespace) -> InvalidArgument:
     place = parsed.missing_verb.prog if parsed.missing_verb else parsed.prog
+    name = argument.partition("=")[0]
+    refused: dict[str, str] = getattr(parsed, "refused", {})
+    if name in refused:
+        return InvalidArgument(f"{name} is not supported", hint=refused[name])
     what = "unknown flag" if argument.startswith("-") else "unexpected argument"
-    return InvalidArgument(f"{what}: {argument.partition('=')[0]}", hint=f"see '{place} --help'")
+    return InvalidArgument(f"{what}: {name}", hint=f"see '{place} --help'")

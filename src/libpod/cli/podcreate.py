@@ -157,5 +157,7 @@ def _template(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     values.update({name: value for name, value in vars(options).items() if name in values})
     values.update(label=[], label_file=[], name=None, pod=None, pod_id_file=None, hostname=None)
     values.update(conmon_pidfile=options.infra_conmon_pidfile)
+    # What the configuration says of containers is not for the program that does nothing.
+    values.update(replace=False, init=False, env_host=False, http_proxy=False, tz="")
     template = creation.create_options(grammar.namespace(values), config)
     return template._replace(image="")

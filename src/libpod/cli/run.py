@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from libpod.cli import codes, creation, output
+from libpod.cli.grammar import WrongValue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +28,24 @@ def configure(parser: Grammar) -> None:
         default=[],
         help="connect stdin, stdout or stderr",
     )
+    parser.add_argument(
+        "--preserve-fds",
+        metavar="NUMBER",
+        type=_count,
+        default=0,
+        help="pass on so many descriptors from 3 on",
+    )
+    parser.add_switch("--passwd", default=True, help="add users whom the image does not know (true)")
+    parser.add_switch("--rmi", default=False, help="remove the image as well, unless others use it")
     creation.configure(parser)
     parser.add_attach_flags()
     parser.runs(run)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise WrongValue(f"{text!r} is not a number of descriptors")
+    return int(text)
 
 
 def run(options: Namespace) -> int:
@@ -39,11 +55,15 @@ def run(options: Namespace) -> int:
 
     if options.detach and options.attach:
         raise InvalidArgument("--attach and --detach exclude each other")
+    if options.detach and options.rmi:
+        raise InvalidArgument("--rmi and --detach exclude each other", hint="nobody would wait for the end")
+    _require_descriptors(options.preserve_fds)
     with runtimes.open_runtime(options) as runtime:
         what = streams.wanted(
             options, runtime.config.detach_keys, stdin=options.interactive, chosen=options.attach
         )
         container = create(runtime, options)
+        runtime.engine.passed_descriptors = options.preserve_fds
         try:
             return _run(runtime, container, options, what)
         except BaseException:
@@ -62,9 +82,37 @@ def _run(runtime: Runtime, container: Container, options: Namespace, what: Wante
             rootless.tell_of_linger(runtime.config, output.warning)
         return codes.DONE
     if options.log_driver == "passthrough":
-        return _unattached(container, options)
-    status = attached(runtime, container, what, signals=options.sig_proxy, remove=options.rm)
+        status: int | None = _unattached(container, options)
+    else:
+        status = attached(runtime, container, what, signals=options.sig_proxy, remove=options.rm)
+    if options.rmi and status is not None:
+        _remove_image(runtime, str(container.record.config.get("rootfsImageName") or options.image))
     return codes.DONE if status is None else status
+
+
+def _require_descriptors(count: int) -> None:
+    """Look for them before we open anything, which could take the number of one that is missing."""
+    import os
+
+    from libpod.errors import InvalidArgument
+
+    for number in range(3, 3 + count):
+        try:
+            os.fstat(number)
+        except OSError as error:
+            raise InvalidArgument(
+                f"--preserve-fds {count}: descriptor {number} is not open", hint="such as 3<FILE in a shell"
+            ) from error
+
+
+def _remove_image(runtime: Runtime, name: str) -> None:
+    """What stands against it does not change how the container ended."""
+    from libpod.errors import LibpodError
+
+    try:
+        runtime.images.remove(name)
+    except LibpodError as error:
+        output.warning(f"image {name} is kept: {error.message}")
 
 
 def _unattached(container: Container, options: Namespace) -> int:
@@ -96,8 +144,6 @@ def create(runtime: Runtime, options: Namespace) -> Container:
     from libpod.containers.container import Container
 
     wanted = transfers.with_image(runtime, options, creation.create_options(options, runtime.config))
-    if options.replace:
-        _remove_replaced(runtime, options.name)
     with inpod.joined(runtime, options, wanted) as made_in:
         container = Container(runtime.engine, making.create(runtime.engine, made_in))
     if options.cidfile:
@@ -107,19 +153,6 @@ def create(runtime: Runtime, options: Namespace) -> Container:
             container.remove()
             raise
     return container
-
-
-def _remove_replaced(runtime: Runtime, name: str | None) -> None:
-    """Remove the container that has this very name."""
-    from libpod.containers import cleanup
-    from libpod.errors import InvalidArgument
-
-    if not name:
-        raise InvalidArgument("--replace needs --name: which container is to be replaced?")
-    with contextlib.suppress(*cleanup.GONE):
-        container = runtime.container(name)
-        if container.name == name:
-            container.remove(force=True)
 
 
 def attached(

@@ -99,6 +99,12 @@ class RuntimeConfig(NamedTuple):
     default_capabilities: tuple[str, ...]
     default_sysctls: tuple[str, ...]
     default_ulimits: tuple[str, ...]
+    env_host: bool
+    http_proxy: bool
+    init: bool
+    init_path: str
+    no_hosts: bool
+    tz: str
     detach_keys: str
     """What is typed to leave an attached container running, as for `--detach-keys`; "" for nothing."""
 

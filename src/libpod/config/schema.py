@@ -79,6 +79,12 @@ SETTINGS: dict[str, tuple[str, object]] = {
     "default_capabilities": (TEXTS, ()),  # Podman's list
     "default_sysctls": (TEXTS, ()),
     "default_ulimits": (TEXTS, ()),
+    "env_host": (SWITCH, False),
+    "http_proxy": (SWITCH, True),
+    "init": (SWITCH, False),
+    "init_path": (PATH, ""),  # catatonit, wherever it is
+    "no_hosts": (SWITCH, False),
+    "tz": (TEXT, ""),
     "detach_keys": (TEXT, "ctrl-p,ctrl-q"),
     # /var/lib/containers/storage, or containers/storage in the user's data directory
     "graph_root": (PATH, ""),
@@ -131,6 +137,12 @@ CONTAINERS_CONF: dict[str, dict[str, str]] = {
         "default_capabilities": "default_capabilities",
         "default_sysctls": "default_sysctls",
         "default_ulimits": "default_ulimits",
+        "env_host": "env_host",
+        "http_proxy": "http_proxy",
+        "init": "init",
+        "init_path": "init_path",
+        "no_hosts": "no_hosts",
+        "tz": "tz",
     },
     "engine": {
         **dict(zip(_IN_BOTH_FILES, _IN_BOTH_FILES, strict=True)),

@@ -1,8 +1,9 @@
 """Entries of /etc/passwd and /etc/group for users that a container's own files do not know.
 
-With `--userns keep-id` the user who made the container gets one, and so does a first process that runs as a
-number. Entries are as those of Podman 4.3. They are added to the container's own files, so that its programs
-can change these; where its root is read-only, or not its own, copies are bound over them.
+With `--userns keep-id` the user who made the container gets one, with `--hostuser` other users of the host
+do, and so does a first process that runs as a number. Entries are as those of Podman 4.3. They are added to
+the container's own files, so that its programs can change these; where its root is read-only, or not its own,
+copies are bound over them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import stat
 
 from libpod.containers import idmaps
-from libpod.errors import FileError
+from libpod.errors import FileError, InvalidArgument
 from libpod.host import jsonutil, rooted
 from libpod.oci import etcfiles, users
 from libpod.values import NamedTuple
@@ -58,20 +59,53 @@ def _missing(
     source = record.describe()
     process = jsonutil.get_object(specification, "process", {}, source=source)
     home = jsonutil.get_str(process, "cwd", "/", source=source)
+    form = jsonutil.get_str(record.config, "passwd_entry", "", source=source)
+    of_host = "".join(
+        _of_host_user(name, root, home, form)
+        for name in jsonutil.get_str_list(record.config, "HostUsers", [], source=source)
+    )
     found = _Entries()
     uid, colon, group = jsonutil.get_str(record.config, "user", "", source=source).partition(":")
     if record.config.get("addCurrentUserPasswdEntry") is True and engine.config.rootless:
-        found = _of_user(engine.config.uid, root, home)
+        found = _of_user(engine.config.uid, root, home, form)
     if _is_number(uid) and not users.has_account(root, uid, int(uid)):
         gid = int(group) if _is_number(group) else 0
         if not found.accounts:
-            found = found._replace(accounts=f"{int(uid)}:*:{int(uid)}:{gid}:container user:{home}:/bin/sh\n")
+            found = found._replace(
+                accounts=_account(form, str(int(uid)), int(uid), gid, "container user", home)
+            )
     if colon and _is_number(group) and not found.groups and not users.has_group(root, group, int(group)):
         found = found._replace(groups=f"{int(group)}:x:{int(group)}:{uid}\n")
-    return found
+    return found._replace(accounts=of_host + found.accounts)
 
 
-def _of_user(uid: int, root: str, home: str) -> _Entries:
+def _account(form: str, name: str, uid: int, gid: int, comment: str, home: str) -> str:
+    """A line of passwd(5): in the form that `--passwd-entry` gave, or the usual one."""
+    if not form:
+        return f"{name}:*:{uid}:{gid}:{comment}:{home}:/bin/sh\n"
+    values = {"$USERNAME": name, "$UID": str(uid), "$GID": str(gid), "$NAME": comment, "$HOME": home}
+    for word, value in values.items():
+        form = form.replace(word, value)
+    return form.rstrip("\n") + "\n"
+
+
+def _of_host_user(name: str, root: str, home: str, form: str) -> str:
+    """The entry of a user of the host, by name or number; empty if it is there already.
+
+    InvalidArgument for a user whom the host does not have.
+    """
+    import pwd
+
+    try:
+        account = pwd.getpwuid(int(name)) if _is_number(name) else pwd.getpwnam(name)
+    except KeyError as error:
+        raise InvalidArgument(f"--hostuser {name}: the host has no such user") from error
+    if users.has_account(root, account.pw_name, account.pw_uid):
+        return ""
+    return _account(form, account.pw_name, account.pw_uid, account.pw_gid, account.pw_gecos, home)
+
+
+def _of_user(uid: int, root: str, home: str, form: str) -> _Entries:
     """The entries of the user outside, who is the same inside; without those that are there."""
     import grp
     import pwd
@@ -83,7 +117,7 @@ def _of_user(uid: int, root: str, home: str) -> _Entries:
         return _Entries()
     accounts = groups = ""
     if not users.has_account(root, account.pw_name, uid):
-        accounts = f"{account.pw_name}:*:{uid}:{group.gr_gid}:{account.pw_gecos}:{home}:/bin/sh\n"
+        accounts = _account(form, account.pw_name, uid, group.gr_gid, account.pw_gecos, home)
     if not users.has_group(root, group.gr_name, group.gr_gid):
         groups = f"{group.gr_name}:x:{group.gr_gid}:{account.pw_name}\n"
     return _Entries(accounts, groups)

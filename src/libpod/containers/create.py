@@ -19,8 +19,8 @@ from libpod.containers import (
 from libpod.containers.joining import NetworkOptions
 from libpod.errors import ContainerExists, InvalidArgument, LibpodError, NotSupported, PodExists
 from libpod.host import files, jsonutil, tree
-from libpod.oci import spec
-from libpod.oci.options import HOST, PRIVATE, Automatic, SpecOptions
+from libpod.oci import spec, systemdmode
+from libpod.oci.options import HOST, PRIVATE, Automatic, Resources, SpecOptions
 from libpod.state.records import CONFIGURED, ContainerRecord
 from libpod.storage.objects import now
 from libpod.values import NamedTuple
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from libpod.containers.engine import Engine
     from libpod.containers.pause import PauseProgram
+    from libpod.containers.secretstore import Request, Secret
     from libpod.storage.images import ImageRecord
 
 DEFAULT_SHM_SIZE = 65536000
@@ -106,12 +107,30 @@ class CreateOptions(NamedTuple):
     sdnotify_mode: str = "container"
     cgroups_mode: str = "enabled"
     """`no-conmon` leaves conmon in our control group; `disabled` makes none, which runc cannot do."""
-    timeout: int = 0
-    """Seconds after which it is killed; 0 for never."""
-    time_zone: str = ""
-    """A name of the time zone database, or `local` for that of the host; empty for the image's own."""
     restart_policy: str = ""
     restart_retries: int = 0
+    timeout: int = 0
+    """Seconds after which it is killed; 0 for never."""
+    timezone: str = ""
+    """Its time zone by the names of tzdata; `local` for the host's, empty for what the image has."""
+    pid_file: str = ""
+    """Where the PID of its first process is written; empty for a place of ours."""
+    passwd: bool = True
+    """Whether users whom the image does not know are added to its /etc/passwd and /etc/group."""
+    passwd_entry: str = ""
+    """The form of such a line; empty for the usual one."""
+    host_users: Sequence[str] = ()
+    """Users of the host who are added, too."""
+    chroot_directories: Sequence[str] = ()
+    """Directories in the container that get its /etc/hosts and /etc/resolv.conf, too."""
+    no_health_check: bool = False
+    preserve_descriptors: int = 0
+    """How many of our descriptors from 3 on its first process gets."""
+    secrets: Sequence[Request] = ()
+    systemd: str = systemdmode.NEVER
+    """Whether it is set up for systemd as first process; one of `libpod.oci.systemdmode.MODES`."""
+    replace: bool = False
+    """Whether a container of this *name* is removed, running or not, once this one could be made."""
 
 
 def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
@@ -128,16 +147,38 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         options = membership.join(engine, options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
+    if options.spec.personality and not engine.runtime.keeps_personality():
+        raise NotSupported(
+            f"--personality is not kept by {engine.runtime.path}", hint="runc 1.2 keeps it, and so does crun"
+        )
+    if options.timezone:
+        from libpod.containers import timezones
+
+        timezones.check(options.timezone)
     resolved = idmaps.resolve(engine, options.spec)
     options = options._replace(spec=userlimits.of_user(engine, resolved, options.cgroup_parent))
+    resources = options.spec.resources
+    if resources != Resources():
+        from libpod.containers import hostlimits
+
+        options = options._replace(spec=options.spec._replace(resources=hostlimits.kept(engine, resources)))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
-    name = free_name(engine, options.name, "container")
+    secrets: Sequence[Secret] = ()
+    if options.secrets:
+        from libpod.containers import secretstore
+
+        secrets = secretstore.find(engine.config.graph_root, options.secrets)
+    name = free_name(engine, options.name, "container", replace=options.replace)
     container_id = names.new_id()
     mapped = bool(options.spec.uid_map) or options.spec.namespaces.chooses_ids
     network = joining.configure(engine, options.network, image_config, container_id, mapped=mapped)
     with contextlib.ExitStack() as undo:
         options = volumerequests.resolve(engine, options, image_config, undo)
+        if options.replace:
+            # What cannot be made replaces nothing.
+            spec.generate(options.spec, image_config)
+            _remove_named(engine, name)
         with _with_ids(engine, options.spec, image, image_config) as specification:
             options = options._replace(spec=specification)
             generated, warnings = spec.generate(options.spec, image_config)
@@ -152,6 +193,8 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         config = _config(engine, options, image, image_config, container_id, name, directory, run_directory)
         config.update(network, lockID=lock.number)
         _make_directories(config, directory)
+        if secrets:
+            config.update(secretstore.give(secrets, config, idmaps.of_options(options.spec).owner()))
         record = ContainerRecord(container_id, {"spec": generated, **config}, first_state(run_directory))
         _add(engine, record)
         undo.pop_all()
@@ -187,17 +230,20 @@ def _image_name(image: ImageRecord, asked: str) -> str:
     return image.names[0] if image.names else image.id
 
 
-def free_name(engine: Engine, wanted: str, kind: str) -> str:
+def free_name(engine: Engine, wanted: str, kind: str, *, replace: bool = False) -> str:
     """*wanted*, or a new name for a *kind*; one that a container or a pod has is refused.
 
-    Raises InvalidArgument for what is no name, and ContainerExists and PodExists.
+    With *replace* a container may have it. Raises InvalidArgument for what is no name, and ContainerExists
+    and PodExists.
     """
+    if replace and not wanted:
+        raise InvalidArgument("--replace needs --name")
     if not wanted:
         return names.generate(lambda name: _holder(engine, name) is not None)
     names.check(wanted, kind)
-    holder = _holder(engine, wanted)
-    if holder is not None:
-        holding, identifier = holder
+    found = _holder(engine, wanted)
+    if found is not None and not (replace and found[0] == "container"):
+        holding, identifier = found
         error = PodExists if holding == "pod" else ContainerExists
         raise error(
             wanted,
@@ -220,6 +266,17 @@ def _holder(engine: Engine, name: str) -> tuple[str, str] | None:
         if not identifier.startswith(name) or identifier == name:
             return kind, identifier
     return None
+
+
+def _remove_named(engine: Engine, name: str) -> None:
+    """Remove the container of exactly this name, if there is one. DependencyExists if others need it."""
+    from libpod.containers import cleanup
+    from libpod.containers.container import Container
+
+    found = _holder(engine, name)
+    if found is not None:
+        with contextlib.suppress(*cleanup.GONE):
+            Container(engine, engine.state.container(found[1])).remove(force=True)
 
 
 def _make_storage(
@@ -332,7 +389,11 @@ def _config(
     config["createWorkingDir"] = not options.spec.working_directory
     config["secretsPath"] = os.path.join(directory, "secrets")
     config["storageOpts"] = None
-    config["passwd"] = True
+    config["passwd"] = options.passwd
+    config["passwd_entry"] = options.passwd_entry
+    config["HostUsers"] = list(options.host_users)
+    config["chroot_directories"] = list(options.chroot_directories)
+    config["preserveFds"] = options.preserve_descriptors or ""
     config["privileged"] = options.spec.privileged
     config["ProcessLabel"], config["MountLabel"] = options.spec.labels
     config["labelopts"] = list(options.spec.label_options) or ["disable"]
@@ -344,22 +405,19 @@ def _config(
     config.update(_logs(engine, options, directory))
     config["conmonPidFile"] = options.conmon_pid_file or os.path.join(run_directory, "conmon.pid")
     config["exitCommand"] = list(options.exit_command)
-    config["pid_file"] = os.path.join(run_directory, "pidfile")
+    config["pid_file"] = options.pid_file or os.path.join(run_directory, "pidfile")
+    config["timeout"] = options.timeout or ""
+    config["timezone"] = options.timezone
     config["runtime"] = engine.runtime.name
     config["sdnotifyMode"] = options.sdnotify_mode
-    config["healthcheck"] = None
+    config["healthcheck"] = {"Test": ["NONE"]} if options.no_health_check else None
     config["healthcheck_on_failure_action"] = 0
-    if options.time_zone:
-        from libpod.containers import timezones
-
-        timezones.require(options.time_zone)
-        config["timezone"] = options.time_zone
-    if options.timeout:
-        config["timeout"] = options.timeout
     config["umask"] = options.spec.umask
     config["mountAllDevices"] = options.spec.privileged
     config["device_host_src"] = [
-        {"path": text, "type": "", "major": 0, "minor": 0} for text in options.spec.devices
+        {"path": text, "type": "", "major": 0, "minor": 0}
+        for text in options.spec.devices
+        if not options.spec.privileged
     ]
     config["createdTime"] = now()
     config.update(_joined(engine, options))
@@ -463,7 +521,7 @@ def _volumes(options: CreateOptions) -> dict[str, object]:
     ]
     # What the infra container runs is no volume: Podman gives its volumes to all containers of the pod.
     program = options.infra_program.mounts if options.infra_program is not None else ()
-    destinations = sorted(set(volumes.destinations()).difference(program))
+    destinations = sorted({*volumes.destinations(), *spec.writable_places(options.spec)}.difference(program))
     overlays = [
         {"dest": place, "source": overlay.source, "options": list(overlay.options)}
         for place, overlay in volumes.overlays.items()
@@ -483,13 +541,16 @@ def _volumes(options: CreateOptions) -> dict[str, object]:
 def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:
     from libpod.oci import units
 
+    command = spec.arguments(options.spec, image_config)
+    systemd = systemdmode.wanted(options.systemd, command, init=bool(options.spec.init_program))
     signal = options.stop_signal
     if signal is None:
         of_image = spec.text(image_config, "StopSignal")
-        signal = units.signal_number(of_image) if of_image else DEFAULT_STOP_SIGNAL
+        usual = systemdmode.STOP_SIGNAL if systemd else DEFAULT_STOP_SIGNAL
+        signal = units.signal_number(of_image) if of_image else usual
     if options.stop_timeout < 0:
         raise InvalidArgument(f"stop timeout {options.stop_timeout} is negative")
-    return {"stopSignal": signal, "stopTimeout": options.stop_timeout}
+    return {"stopSignal": signal, "stopTimeout": options.stop_timeout, "systemd": systemd or ""}
 
 
 def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:

@@ -58,6 +58,8 @@ class Engine:
         self.locks = locks
         self.exit_command = tuple(exit_command)
         self.warn = warn
+        self.passed_descriptors = 0
+        """How many of our descriptors, from 3 on, a container gets that was made for them."""
 
     @functools.cached_property
     def store(self) -> Store:
@@ -139,8 +141,16 @@ class Engine:
         from libpod.oci.conmon import ContainerFiles
 
         run_directory = record.run_directory or self.store.container_run_directory(record.id)
-        pid_file = jsonutil.get_str(record.config, "conmonPidFile", "", source=record.describe())
-        return ContainerFiles(record.static_directory, run_directory, self.exit_directory, pid_file)
+        of_conmon, of_container = (
+            jsonutil.get_str(record.config, key, "", source=record.describe())
+            for key in ("conmonPidFile", "pid_file")
+        )
+        if of_container.endswith(f"/{record.id}/userdata/pidfile"):
+            # Nobody asked for it, and the run directory may be elsewhere by now.
+            of_container = ""
+        return ContainerFiles(
+            record.static_directory, run_directory, self.exit_directory, of_conmon, of_container
+        )
 
     def lock(self, record: Record) -> Lock:
         """The lock of an object: numbered as Podman's, or named after its ID as the first libpod's."""

@@ -270,7 +270,7 @@ def _state(item: Item, oci: Fields) -> Object:
         "CheckpointedAt": state.text("checkpointedTime", ZERO_TIME),
         "RestoredAt": state.text("restoredTime", ZERO_TIME),
     }
-    if not item.config.has("healthcheck"):
+    if item.config.child("healthcheck").texts("Test") in ([], ["NONE"]):
         found["Health"] = {"Status": "", "FailingStreak": 0, "Log": None}
     return found | _optional_state(item, word)
 
@@ -345,6 +345,7 @@ def _optional_config(config: Fields) -> Object:
         "SystemdMode": config.flag("systemd"),
         "ChrootDirs": config.texts("chroot_directories"),
         "sdNotifyMode": config.text("sdnotifyMode"),
+        "Secrets": [_secret(item) for item in config.children("secrets")],
     }
     found = {key: value for key, value in found.items() if value}
     if config.has("healthcheck"):
@@ -352,6 +353,16 @@ def _optional_config(config: Fields) -> Object:
     if config.has("passwd"):
         found["Passwd"] = config.flag("passwd")
     return found
+
+
+def _secret(item: Fields) -> Object:
+    return {
+        "Name": item.text("name"),
+        "ID": item.text("id"),
+        "UID": item.number("UID"),
+        "GID": item.number("GID"),
+        "Mode": item.number("Mode"),
+    }
 
 
 def _health_action(number: int) -> str:

@@ -1,9 +1,7 @@
-"""Secrets of containers that Podman made: files below /run/secrets, and environment variables.
+"""Secrets of a container that starts: files below /run/secrets, and environment variables.
 
-::
-
-    <bundle>/secrets/NAME               the container's copy, since it was made
-    <graph_root>/secrets/filedriver/secretsdata.json    all of them, in base64, by ID
+Files are in `<bundle>/secrets/NAME` since the container was made; variables are read from the store
+(`libpod.containers.secretstore`).
 """
 
 from __future__ import annotations
@@ -13,16 +11,14 @@ import posixpath
 
 from libpod.containers import defaultmounts
 from libpod.containers.defaultmounts import SECRETS
-from libpod.errors import DecodeError, NotSupported
-from libpod.host import files, jsonutil
+from libpod.errors import DecodeError
+from libpod.host import jsonutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libpod.state.records import ContainerRecord
-
-_DATA_FILE = "secretsdata.json"
 
 
 def binds(record: ContainerRecord, found: Mapping[str, str]) -> dict[str, str]:
@@ -56,25 +52,12 @@ def add_environment(record: ContainerRecord, specification: Mapping[str, object]
         return
     process = jsonutil.get_object(specification, "process", source=source)
     environment = jsonutil.get_str_list(process, "env", [], source=source)
-    values = {name: _value(jsonutil.get_object(wanted, name, source=source), source) for name in wanted}
+    from libpod.containers import secretstore
+
+    secret = {name: jsonutil.get_object(wanted, name, source=source) for name in wanted}
+    values = {
+        name: secretstore.contents(entry, source).decode("utf-8", "surrogateescape")
+        for name, entry in secret.items()
+    }
     kept = [entry for entry in environment if entry.partition("=")[0] not in values]
     process["env"] = [*kept, *(f"{name}={value}" for name, value in values.items())]
-
-
-def _value(secret: Mapping[str, object], source: str) -> str:
-    name = jsonutil.get_str(secret, "name", source=source)
-    driver = jsonutil.get_str(secret, "driver", "file", source=source)
-    if driver != "file":
-        raise NotSupported(
-            f"secret {name} of {source} is kept by the driver {driver}, which is not supported",
-            hint="start the container with podman",
-        )
-    options = jsonutil.get_str_map(secret, "driverOptions", {}, source=source)
-    path = os.path.join(options.get("path", ""), _DATA_FILE)
-    data = jsonutil.loads_object(files.read_bytes(path), path)
-    encoded = jsonutil.get_str(
-        data, jsonutil.get_str(secret, "id", source=source), source=f"{path}: secret {name}"
-    )
-    import base64
-
-    return base64.b64decode(encoded).decode("utf-8", "surrogateescape")

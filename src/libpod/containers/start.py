@@ -58,7 +58,11 @@ _OF_EARLIER_RUN = (
 # What Podman sets up before a start and we do not, by the key of the configuration.
 _UNSUPPORTED = {
     "healthcheck": "a health check",
+    "rootfs_overlay": "an overlay over its root directory",
+    "cdiDevices": "CDI devices",
 }
+# The health check of a container that is to have none, whatever its image says.
+_NO_CHECK = ["NONE"]
 
 
 def require_supported(record: ContainerRecord) -> None:
@@ -66,7 +70,11 @@ def require_supported(record: ContainerRecord) -> None:
 
     Without its volume, a container would write its data where nobody looks for it.
     """
-    missing = [what for key, what in _UNSUPPORTED.items() if record.config.get(key)]
+    wanted = {key: record.config.get(key) for key in _UNSUPPORTED}
+    check = wanted["healthcheck"]
+    if isinstance(check, dict) and check.get("Test") == _NO_CHECK:
+        del wanted["healthcheck"]
+    missing = [_UNSUPPORTED[key] for key, value in wanted.items() if value]
     if missing:
         raise NotSupported(
             f"container {record.name} has {', '.join(missing)}, which libpod does not set up",
@@ -170,7 +178,9 @@ def _create(
     restoring: Restoring | None,
 ) -> None:
     """Let conmon, which holds *descriptors* from then on, make the OCI runtime create the container."""
-    process = _process(engine, record)._replace(held_descriptors=descriptors)
+    process = _process(engine, record)
+    passed = range(3, 3 + process.preserve_descriptors)
+    process = process._replace(held_descriptors=[*passed, *descriptors])
     if restoring is not None:
         process = process._replace(restore=restoring.images, runtime_flags=restoring.flags)
     place = place_conmon(engine, record)
@@ -281,24 +291,28 @@ def _make_files(engine: Engine, record: ContainerRecord) -> dict[str, str]:
         if own_names and (not _is_isolated(record) or any(_resolution(record))):
             text = _resolv_conf(record)
             binds[etcfiles.RESOLV_CONF] = etcfiles.write(directory, "resolv.conf", text, owner)
+    for path in jsonutil.get_str_list(record.config, "chroot_directories", [], source=source):
+        for name in (etcfiles.HOSTS, etcfiles.RESOLV_CONF):
+            if name in binds:
+                binds[os.path.join(path, name.lstrip("/"))] = binds[name]
     binds[etcfiles.HOSTNAME] = etcfiles.write(directory, "hostname", _hostname(record), owner)
     for place, path in defaultmounts.binds(engine, record).items():
         binds.setdefault(place, path)
-    binds.update(secrets.binds(record, binds))
-    environment_file = etcfiles.write(directory, ".containerenv", "", owner)
-    binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
     zone = jsonutil.get_str(record.config, "timezone", "", source=source)
     if zone:
         from libpod.containers import timezones
 
-        binds[timezones.PLACE] = timezones.write(directory, zone)
+        binds.setdefault(timezones.LOCALTIME, timezones.copy(zone, directory, owner))
+    binds.update(secrets.binds(record, binds))
+    environment_file = etcfiles.write(directory, ".containerenv", "", owner)
+    binds[etcfiles.CONTAINER_ENVIRONMENT] = environment_file
     binds.update(notify.prepare(record))
     return binds
 
 
 def _add_accounts(engine: Engine, record: ContainerRecord, root: str) -> dict[str, str]:
     """Users that the container's files do not know, where it runs as anybody in particular."""
-    if not record.config.get("user") and record.config.get("addCurrentUserPasswdEntry") is not True:
+    if not any(record.config.get(key) for key in ("user", "addCurrentUserPasswdEntry", "HostUsers")):
         return {}
     from libpod.containers import accounts
 
@@ -381,6 +395,7 @@ def _facts(
     source, config = record.describe(), record.config
     parent = jsonutil.get_str(config, "cgroupParent", "", source=source)
     group = engine.cgroups.container_path(parent, record.id)
+    systemd = config.get("systemd") is True
     return finalize.StartFacts(
         container_id=record.id,
         root=root,
@@ -397,7 +412,18 @@ def _facts(
         id_maps=idmaps.of_automatic(record),
         environment=notify.environment(record),
         runtime=engine.runtime.name,
+        systemd=systemd,
+        cgroup_version=_cgroup_version() if systemd else 0,
     )
+
+
+def _cgroup_version() -> int:
+    from libpod.cgroups import hierarchy
+
+    try:
+        return hierarchy.version()
+    except NotSupported:
+        return 0
 
 
 def _user(record: ContainerRecord, specification: Mapping[str, object]) -> tuple[int, int]:
@@ -479,6 +505,7 @@ def _process(engine: Engine, record: ContainerRecord) -> Process:
         exit_command=_exit_command(engine, record),
         timeout=jsonutil.get_int(config, "timeout", 0, source=source),
         no_pivot_root=engine.config.no_pivot_root,
+        preserve_descriptors=engine.passed_descriptors if config.get("preserveFds") else 0,
         sdnotify_socket=notify.relayed_socket(record),
     )
 

@@ -19,12 +19,17 @@ _CONTROLLERS = {
     "memory_swap": "memory",
     "cpu_shares": "cpu",
     "cpu_quota": "cpu",
+    "cpu_period": "cpu",
     "cpuset_cpus": "cpuset",
     "cpuset_mems": "cpuset",
     "pids_limit": "pids",
+    "blkio_weight": "io",
+    "block_devices": "io",
 }
 # What limits an OCI specification may have.
-_LIMITED = ("memory", "cpu", "pids", "blockIO", "hugepageLimits")
+_LIMITED = ("memory", "cpu", "pids", "blockIO", "hugepageLimits", "unified")
+# The flag of a field that is not named after it.
+_FLAGS = {"cpu_quota": "cpus", "block_devices": "device-read-bps (or another limit of a device)"}
 _OOM_FILE = "/proc/self/oom_score_adj"
 
 
@@ -63,7 +68,7 @@ def _refuse(resources: Resources, controllers: frozenset[str], uid: int) -> None
         unlimited = name == "pids_limit" and value is not None and value <= 0
         if not value or unlimited or controller in controllers:
             continue
-        flag = "cpus" if name == "cpu_quota" else name.replace("_", "-")
+        flag = _FLAGS.get(name, name.replace("_", "-"))
         if controllers:
             hint = (
                 f"let systemd delegate {controller}: `systemctl edit user@{uid}.service` with [Service] "

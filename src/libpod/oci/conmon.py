@@ -51,11 +51,13 @@ class ContainerFiles(NamedTuple):
     """conmon writes the exit code to `<exit_directory>/<id>`."""
     own_conmon_pid_file: str = ""
     """Where the PID of conmon is wanted, if not in the run directory."""
+    own_pid_file: str = ""
+    """Where the PID of the container's first process is wanted, if not in the run directory."""
 
     @property
     def pid_file(self) -> str:
         """The PID of the container's first process, written by the runtime."""
-        return os.path.join(self.run_directory, "pidfile")
+        return self.own_pid_file or os.path.join(self.run_directory, "pidfile")
 
     @property
     def conmon_pid_file(self) -> str:

@@ -1,4 +1,4 @@
-"""Devices for a container: `--device /dev/fuse:/dev/fuse:rwm`."""
+"""Devices for a container, `--device /dev/fuse:/dev/fuse:rwm`, and limits of block devices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import stat
 
 from libpod.errors import FileError, InvalidArgument
+from libpod.oci import units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     Rule = dict[str, object]
 
 _ACCESS = frozenset("rwm")
+_RULE = r"(?a)([abc]) +(\d+|\*)(?::(\d+|\*))? +([rwm]{1,3})"
+_WEIGHTS = range(10, 1001)
+_BYTES, _OPERATIONS, _WEIGHT = "--device-{}-bps", "--device-{}-iops", "--blkio-weight-device"
+BLOCK_LIMITS = {
+    "weightDevice": _WEIGHT,
+    "throttleReadBpsDevice": _BYTES.format("read"),
+    "throttleWriteBpsDevice": _BYTES.format("write"),
+    "throttleReadIOPSDevice": _OPERATIONS.format("read"),
+    "throttleWriteIOPSDevice": _OPERATIONS.format("write"),
+}
+"""Keys of `linux.resources.blockIO` of the OCI specification, and the flag for each."""
 # Made by the runtime in every container, or belonging to one terminal.
 _LEFT_OUT = frozenset(("/dev/console", "/dev/ptmx", "/dev/tty", "/dev/null", "/dev/zero", "/dev/full"))
 _LEFT_OUT_DIRECTORIES = frozenset(
@@ -49,6 +61,57 @@ def parse(texts: Sequence[str]) -> tuple[list[Device], list[Rule]]:
         for d in devices
     ]
     return devices, rules
+
+
+def rule(text: str) -> Rule:
+    """`TYPE MAJOR:MINOR ACCESS` of `--device-cgroup-rule`, * for any number. InvalidArgument if it is not."""
+    import re
+
+    found = re.fullmatch(_RULE, text.strip())
+    if found is None:
+        raise InvalidArgument(
+            f"--device-cgroup-rule {text!r} is not of the form TYPE MAJOR:MINOR ACCESS",
+            hint="such as 'c 10:* rwm'; the types are a, b and c",
+        )
+    numbers = {"major": found[2], "minor": found[3]}
+    return {
+        "allow": True,
+        "type": found[1],
+        **{key: int(number) for key, number in numbers.items() if number and number != "*"},
+        "access": found[4],
+    }
+
+
+def block_limit(flag: str, text: str) -> dict[str, int]:
+    """`DEVICE:VALUE` as an entry of `linux.resources.blockIO`. InvalidArgument, naming *flag*, FileError."""
+    path, colon, value = text.rpartition(":")
+    if not colon or not path.startswith("/dev/"):
+        raise InvalidArgument(
+            f"{flag} {text!r} is not of the form DEVICE:VALUE", hint=f"such as {flag} /dev/sda:100"
+        )
+    found = _device(path, path)
+    if found["type"] != "b":
+        raise InvalidArgument(f"{flag} {text!r}: {path} is no block device")
+    number = os.stat(path).st_rdev
+    key, amount = ("weight", weight(flag, value)) if flag == _WEIGHT else ("rate", _rate(flag, value))
+    return {"major": os.major(number), "minor": os.minor(number), key: amount}
+
+
+def weight(flag: str, text: str) -> int:
+    """A weight among block devices. InvalidArgument, naming *flag*."""
+    if not text.isascii() or not text.isdigit() or int(text) not in _WEIGHTS:
+        raise InvalidArgument(f"{flag}: weight {text!r} is not between 10 and 1000")
+    return int(text)
+
+
+def _rate(flag: str, text: str) -> int:
+    try:
+        amount = units.memory_size(text, "") if flag.endswith("-bps") else int(text)
+    except (InvalidArgument, ValueError):
+        amount = 0
+    if amount <= 0:
+        raise InvalidArgument(f"{flag}: rate {text!r} is not a positive number", hint="such as 10mb, or 100")
+    return amount
 
 
 def all_devices() -> list[Device]:

@@ -112,10 +112,11 @@ def rewrite(path: str, text: str) -> None:
         raise FileError("write", path, error) from error
 
 
-def write(directory: str, name: str, text: str, owner: tuple[int, int]) -> str:
+def write(directory: str, name: str, text: str | bytes, owner: tuple[int, int]) -> str:
     """Write one of these files for a container whose root is *owner* (UID, GID); returns its path."""
     path = os.path.join(directory, name)
-    files.write_atomic(path, text.encode(), mode=FILE_MODE, sync=False, sync_dir=False)
+    data = text.encode() if isinstance(text, str) else text
+    files.write_atomic(path, data, mode=FILE_MODE, sync=False, sync_dir=False)
     if owner != (0, 0):
         try:
             os.chown(path, *owner)

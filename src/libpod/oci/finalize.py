@@ -64,6 +64,10 @@ class StartFacts(NamedTuple):
     """Variables of this start."""
     runtime: str = "runc"
     """The name of the OCI runtime's program."""
+    systemd: bool = False
+    """Whether the first process is systemd."""
+    cgroup_version: int = 0
+    """The version of the host's control groups, where that matters; 0 for none."""
 
 
 def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
@@ -83,6 +87,8 @@ def finalize(stored: Mapping[str, object], facts: StartFacts) -> Object:
     root = _object(spec, "root")
     root["path"] = facts.root
     _set_hostname(spec, process, linux, facts)
+    if facts.systemd:
+        _prepare_systemd(spec, process, linux, facts)
     spec["mounts"] = _mounts(spec, root, facts)
     annotations = _object(spec, "annotations")
     annotations["io.container.manager"] = MANAGER
@@ -126,8 +132,9 @@ def _set_user(process: Object, user: users.User, facts: StartFacts) -> None:
         described["additionalGids"] = list(groups)
     process["user"] = described
     environment = texts(process, "env")
-    # A user without an entry gets what the runtime thinks right, as with Podman.
-    if user.name and not any(entry.startswith("HOME=") for entry in environment):
+    # A user without an entry gets what the runtime thinks right, as with Podman; so does one whose entry was
+    # made for the container and is called after the number.
+    if user.name not in ("", str(user.uid)) and not any(entry.startswith("HOME=") for entry in environment):
         environment.append(f"HOME={user.home or _NO_HOME}")
     process["env"] = environment
 
@@ -146,6 +153,26 @@ def _set_hostname(spec: Object, process: Object, linux: Object, facts: StartFact
     environment = texts(process, "env")
     if not any(entry.startswith("HOSTNAME=") for entry in environment):
         process["env"] = [*environment, f"HOSTNAME={hostname}"]
+
+
+def _prepare_systemd(spec: Object, process: Object, linux: Object, facts: StartFacts) -> None:
+    from libpod.oci import systemdmode
+
+    environment = texts(process, "env")
+    if not any(entry.startswith("container_uuid=") for entry in environment):
+        process["env"] = [*environment, f"container_uuid={facts.container_id[:32]}"]
+    present = [mount for mount in _list(spec, "mounts") if isinstance(mount, dict)]
+    if facts.cgroup_version == 2:
+        present = [mount for mount in present if text(mount, "destination") != systemdmode.CGROUPS]
+    taken = {text(mount, "destination") for mount in (*present, *facts.volumes)}
+    private = any(
+        isinstance(entry, dict) and entry.get("type") == "cgroup" for entry in _list(linux, "namespaces")
+    )
+    added = systemdmode.mounts(taken, version=facts.cgroup_version, private=private)
+    spec["mounts"] = [*present, *added]
+    masked = [*texts(linux, "maskedPaths"), *systemdmode.hidden(added)]
+    if masked:
+        linux["maskedPaths"] = masked
 
 
 def _mounts(spec: Object, root: Object, facts: StartFacts) -> list[Mapping[str, object]]:

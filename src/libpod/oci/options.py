@@ -47,16 +47,26 @@ class Resources(NamedTuple):
     memory: int | None = None
     memory_reservation: int | None = None
     memory_swap: int | None = None
+    memory_swappiness: int | None = None
+    """0 to 100."""
+    oom_kill_disable: bool = False
     cpu_shares: int | None = None
     cpu_period: int | None = None
     """Microseconds."""
     cpu_quota: int | None = None
     """Microseconds of CPU time for each period."""
+    cpu_rt_period: int | None = None
+    """Microseconds."""
+    cpu_rt_runtime: int | None = None
+    """Microseconds of real-time CPU time for each of those periods."""
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
-    memory_swappiness: int | None = None
-    oom_kill_disable: bool = False
     pids_limit: int | None = None
+    blkio_weight: int | None = None
+    block_devices: Mapping[str, Sequence[Mapping[str, int]]] = {}
+    """Limits of single devices, by the key in `linux.resources.blockIO` of the specification."""
+    cgroup_files: Mapping[str, str] = {}
+    """What to write to files of the control group, by their names (version 2)."""
     oom_score_adj: int | None = None
 
 
@@ -88,24 +98,25 @@ class SpecOptions(NamedTuple):
     entrypoint: Sequence[str] | None = None
     """None for the image's, an empty one for none at all."""
     environment: Mapping[str, str] = {}
-    default_environment: Mapping[str, str] = {}
-    """Variables that those of the image replace."""
+    merged_environment: Mapping[str, str] = {}
+    """New values for variables of the image; `${NAME}` in them stands for a value of the image."""
     unset_environment: Sequence[str] = ()
-    """Names of variables of the image and of the defaults that are not to be set; `*` for all of them."""
+    """Variables of the image, or of the defaults, that are left out."""
+    unset_all: bool = False
+    """Leave all of those out."""
     working_directory: str = ""
     user: str = ""
     groups: Sequence[str] = ()
     hostname: str = ""
     terminal: bool = False
     stdin: bool = False
-    init: bool = False
     init_program: str = ""
-    """The file of the host that is its first process with *init*; empty for catatonit."""
+    """The file on the host that runs as first process before the command; empty for none."""
     remove: bool = False
     privileged: bool = False
     read_only: bool = False
     read_only_tmpfs: bool = True
-    """Whether a read-only container has directories for what is temporary."""
+    """Whether a read-only root has places in memory to write to."""
     add_capabilities: Sequence[str] = ()
     drop_capabilities: Sequence[str] = ()
     default_capabilities: Sequence[str] = ()
@@ -126,11 +137,15 @@ class SpecOptions(NamedTuple):
     default_sysctls: Mapping[str, str] = {}
     """Configured ones, left out where the container shares the namespace with the host."""
     devices: Sequence[str] = ()
+    device_rules: Sequence[Mapping[str, object]] = ()
+    """More devices that it may use, for the device control group."""
     volumes: Volumes = Volumes({}, {})
     resources: Resources = Resources()
     namespaces: Namespaces = Namespaces()
     annotations: Mapping[str, str] = {}
     umask: str = "0022"
+    personality: str = ""
+    """The execution domain, `LINUX` or `LINUX32`; empty for that of the host."""
     uid_map: Sequence[tuple[int, int, int]] = ()
     """Triples of ID in the container, ID on the host, and how many."""
     gid_map: Sequence[tuple[int, int, int]] = ()

@@ -112,6 +112,17 @@ class Runc:
             process.run([self.path, "--version"], timeout=TIMEOUT).stdout.decode("utf-8", "replace").strip()
         )
 
+    def keeps_personality(self) -> bool:
+        """Whether it sets `linux.personality`: runc before 1.2 passes over it without a word."""
+        words = self.version().split()
+        if words[:2] != ["runc", "version"]:
+            return True
+        numbers = words[2].split(".")[:2]
+        return not all(number.isdigit() for number in numbers) or [int(number) for number in numbers] >= [
+            1,
+            2,
+        ]
+
     def _command(self, verb: str, *arguments: str) -> list[str]:
         flags = ["--systemd-cgroup"] if self.systemd_cgroup else []
         return [self.path, *self.arguments, *flags, "--log-format=json", verb, *arguments]

@@ -17,6 +17,7 @@ from libpod.oci.options import DEFAULT_PIDS_LIMIT, HOST, PRIVATE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from re import Match
 
     from libpod.oci.options import Resources, SpecOptions
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 OCI_VERSION = "1.0.2-dev"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+INIT = "/run/podman-init"
+"""Where the program of `--init` is in the container."""
 DEFAULT_LIMITS = (units.Limit("nofile", 1 << 20, 1 << 20), units.Limit("nproc", 1 << 20, 1 << 20))
 """As Podman 4.3 sets them for root, where nothing else is said."""
 
@@ -47,6 +50,7 @@ CATATONIT = (
 )
 """Where Podman and the distributions have it."""
 _READ_ONLY_TMPFS = ("/tmp", "/var/tmp", "/run")
+_VARIABLE = r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})"
 _PTS_OPTIONS = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
 _TTY_GROUP = 5
 _SYSCTL_NAMESPACES = {"net.": "network", "fs.mqueue.": "ipc", "kernel.domainname": "uts"}
@@ -65,6 +69,7 @@ def generate(options: SpecOptions, image: Mapping[str, object]) -> tuple[Object,
     limits, warnings = units.rlimits(options.limits, DEFAULT_LIMITS)
     granted = granted_capabilities(options)
     device_list, device_rules = devices.parse(options.devices)
+    device_rules += map(dict, options.device_rules)
     if options.owner is not None:
         device_list = []
     spec: Object = {
@@ -135,22 +140,53 @@ def arguments(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
         raise InvalidArgument(
             "no command to run", hint="give one, or use an image that has a command or entry point"
         )
-    return [*((INIT, "--") if options.init else ()), *entrypoint, *command]
+    return _with_init(options, entrypoint + command)
+
+
+def _with_init(options: SpecOptions, command: list[str]) -> list[str]:
+    if not options.init_program:
+        return command
+    if options.namespaces.pid != PRIVATE:
+        raise InvalidArgument(
+            "--init needs a PID namespace of the container's own: its program is the first process there"
+        )
+    return [INIT, "--", *command]
 
 
 def environment(options: SpecOptions, image: Mapping[str, object]) -> list[str]:
-    """`NAME=value` texts: the defaults, the image's, and those asked for, later ones winning."""
-    result = {"PATH": DEFAULT_PATH, "TERM": "xterm", "container": "podman", **options.default_environment}
+    """`NAME=value` texts: the defaults, the image's, and those asked for, later ones winning.
+
+    InvalidArgument for a name or value that no environment can have.
+    """
+    result = {"PATH": DEFAULT_PATH, "TERM": "xterm", "container": "podman"}
     for entry in texts(image, "Env"):
         name, _, value = entry.partition("=")
         result[name] = value
-    for name in result.copy() if "*" in options.unset_environment else options.unset_environment:
+    merged = {
+        name: _substituted(value, result)
+        for name, value in options.merged_environment.items()
+        if name in result
+    }
+    for name in (*result,) if options.unset_all else options.unset_environment:
         result.pop(name, None)
-    result.update(options.environment)
+    result.update({**merged, **options.environment})
     for name in result:
         if not name or "=" in name or "\0" in name + result[name]:
             raise InvalidArgument(f"environment variable {name!r} has an impossible name or value")
     return [f"{name}={value}" for name, value in result.items()]
+
+
+def _substituted(value: str, known: Mapping[str, str]) -> str:
+    """*value* with `$NAME`, `${NAME}`, `${NAME:-other}` and `${NAME:+other}` filled in, as in a shell."""
+    import re
+
+    def fill(found: Match[str]) -> str:
+        old = known.get(found[1] or found[2], "")
+        if found[3] == "+":
+            return found[4] if old else ""
+        return old or found[4] or ""
+
+    return re.sub(_VARIABLE, fill, value)
 
 
 def granted_capabilities(options: SpecOptions) -> list[str]:
@@ -186,29 +222,19 @@ def _capability_sets(options: SpecOptions, image: Mapping[str, object], granted:
 def _mounts(options: SpecOptions) -> list[Object]:
     """Those asked for first, then the defaults that they do not replace."""
     result = list(options.volumes.mounts.values())
+    if options.init_program:
+        result.append(_mount(INIT, "bind", options.init_program, "bind", "ro", "rprivate"))
     if options.owner is not None:
         result += devices.bound(options.devices, everything=options.privileged)
     asked = set(options.volumes.destinations())
     result += [mount for mount in _default_mounts(options) if mount["destination"] not in asked]
-    if options.init:
-        result.append(_init_program(options))
-    if options.read_only and options.read_only_tmpfs:
-        result += [_writable(path) for path in _READ_ONLY_TMPFS if path not in asked]
+    result += [_writable(path) for path in writable_places(options) if path not in asked]
     return result
 
 
-def _init_program(options: SpecOptions) -> Object:
-    """The mount of the program that is the first process with `--init`."""
-    if options.namespaces.pid != PRIVATE:
-        raise InvalidArgument("--init needs a PID namespace of the container's own")
-    found = [path for path in ((options.init_program,) if options.init_program else CATATONIT) if path]
-    for path in found:
-        if os.access(path, os.X_OK) and os.path.isfile(path):
-            return _mount(INIT, "bind", os.path.realpath(path), "bind", "ro")
-    raise InvalidArgument(
-        f"--init: {found[0] if options.init_program else 'catatonit'} is not there, or cannot be run",
-        hint="install catatonit, or name another program with --init-path",
-    )
+def writable_places(options: SpecOptions) -> tuple[str, ...]:
+    """Where there are file systems in memory so that a container with a read-only root can write."""
+    return _READ_ONLY_TMPFS if options.read_only and options.read_only_tmpfs else ()
 
 
 def _default_mounts(options: SpecOptions) -> list[Object]:
@@ -269,7 +295,7 @@ def _annotations(options: SpecOptions) -> Object:
     return {
         "io.kubernetes.cri-o.TTY": "true" if options.terminal else "false",
         "io.podman.annotations.autoremove": told(options.remove),
-        "io.podman.annotations.init": told(options.init),
+        "io.podman.annotations.init": told(options.init_program),
         "io.podman.annotations.privileged": told(options.privileged),
         "io.podman.annotations.publish-all": "FALSE",
         **options.annotations,
@@ -295,6 +321,8 @@ def _linux(
         linux["devices"] = devices.all_devices()
     elif device_list:
         linux["devices"] = device_list
+    if options.personality:
+        linux["personality"] = {"domain": options.personality}
     propagation = _root_propagation(options)
     if propagation:
         linux["rootfsPropagation"] = propagation
@@ -347,11 +375,16 @@ def _resources(options: SpecOptions, rules: list[Object] | None) -> Object:
     pids = default if resources.pids_limit is None else resources.pids_limit
     if pids > 0:
         result["pids"] = {"limit": pids}
+    if resources.cgroup_files:
+        result["unified"] = dict(resources.cgroup_files)
     return result
 
 
 def limits(resources: Resources) -> Object:
-    """Those of memory and processors that were asked for, as the specification has them. InvalidArgument."""
+    """Those of memory, processors and block devices that were asked for, as the specification has them.
+
+    InvalidArgument for some that do not go together.
+    """
     result: Object = {}
     memory = {
         "limit": resources.memory,
@@ -364,10 +397,13 @@ def limits(resources: Resources) -> Object:
         "shares": resources.cpu_shares,
         "quota": resources.cpu_quota,
         "period": resources.cpu_period,
+        "realtimeRuntime": resources.cpu_rt_runtime,
+        "realtimePeriod": resources.cpu_rt_period,
         "cpus": resources.cpuset_cpus or None,
         "mems": resources.cpuset_mems or None,
     }
-    for name, values in (("memory", memory), ("cpu", cpu)):
+    block = {"weight": resources.blkio_weight, **resources.block_devices}
+    for name, values in (("memory", memory), ("cpu", cpu), ("blockIO", block)):
         given = {key: value for key, value in values.items() if value is not None}
         if given:
             result[name] = given

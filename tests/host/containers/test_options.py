@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import leftovers, tools
+from tests import leftovers
 from tests.lab.containers import IMAGE
 
 if TYPE_CHECKING:
@@ -381,56 +381,7 @@ def test_requires(shared: Room) -> None:
     assert shared.names() == []
 
 
-# ---------------------------------------------------------------- environment, time, the first process
-
-
-def _refused(room: Room, *options: str) -> str:
-    return room.libpod("create", *options, IMAGE, "true", status=125).stderr
-
-
-def test_variables_of_ours_and_of_nobody(shared: Room) -> None:
-    ours = {"https_proxy": "http://proxy:1", "NO_PROXY": "here", "OURS": "x"}
-
-    def names(*options: str) -> set[str]:
-        result = shared.libpod("run", "--rm", *options, IMAGE, "/bin/env", environment=ours)
-        return {line.partition("=")[0] for line in result.stdout.splitlines()}
-
-    assert {"https_proxy", "NO_PROXY", "PATH", "TERM"} <= names()
-    assert not {"https_proxy", "NO_PROXY", "OURS"} & names("--http-proxy=false")
-    assert {"OURS", "https_proxy"} <= names("--env-host")
-    assert "TERM" not in names("--unsetenv", "TERM")
-    assert "https_proxy" not in names("--unsetenv", "https_proxy", "--env-host")
-    assert names("--unsetenv-all", "-e", "A=b") == {"A", "HOME", "HOSTNAME"}
-
-
-def test_the_time_zone(shared: Room) -> None:
-    show = ("sh", "-c", "ls -l /etc/localtime; date +%Z")
-    zone = os.path.realpath("/etc/localtime")
-    assert shared.say("--tz", "local", command=("cat", "/etc/localtime")).encode() == Path(zone).read_bytes()
-    if os.path.exists("/usr/share/zoneinfo/UTC"):
-        assert shared.say("--tz", "UTC", command=show).endswith("\nUTC\n")
-    for name in ("Nowhere/Atlantis", "../../../etc/passwd", "/etc/passwd", "."):
-        refused = _refused(shared, "--tz", name)
-        assert f"--tz {name}: this host does not know the time zone" in refused
-
-
-def test_it_is_killed_when_its_time_is_over(shared: Room) -> None:
-    assert shared.libpod("run", "--rm", "--timeout", "1", IMAGE, "sleep", "1000", status=None).status != 0
-    assert "-1 is negative" in _refused(shared, "--timeout", "-1")
-
-
-def test_a_first_process_that_reaps(shared: Room) -> None:
-    tools.require_tool("catatonit")
-    said = shared.say("--init", command=("sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline"))
-    assert said.startswith("/run/podman-init -- sh -c ")
-    shared.libpod("create", "--name", "c", "--init", IMAGE, "true")
-    assert shared.inspect("c")["HostConfig"]["Init"] is True
-    assert shared.inspect("c")["Path"] == "/run/podman-init"
-    assert shared.inspect("c")["Config"]["Cmd"] == ["true"]
-    shared.libpod("rm", "c")
-    missing = _refused(shared, "--init", "--init-path", "/no/such/init")
-    assert "/no/such/init is not there" in missing
-    assert "PID namespace" in _refused(shared, "--init", "--pid", "host")
+# ---------------------------------------------------------------- names, places to write to
 
 
 def test_names_are_resolved_as_the_image_has_it(shared: Room) -> None:
@@ -444,38 +395,3 @@ def test_nothing_to_write_to(shared: Room) -> None:
     options = ("--read-only", "--read-only-tmpfs=false")
     result = shared.libpod("run", "--rm", *options, IMAGE, "touch", "/tmp/x", status=1)
     assert "Read-only file system" in result.stderr
-
-
-def test_quota_and_swappiness(shared: Room) -> None:
-    options = (
-        "--cpu-period",
-        "20000",
-        "--cpu-quota",
-        "5000",
-        "--memory-swappiness",
-        "7",
-        "--oom-kill-disable",
-    )
-    shared.libpod("create", "--name", "c", *options, IMAGE, "true")
-    found = shared.inspect("c")["HostConfig"]
-    assert (found["CpuPeriod"], found["CpuQuota"], found["MemorySwappiness"]) == (20000, 5000, 7)
-    assert found["OomKillDisable"] is True
-    shared.libpod("rm", "c")
-    for words, said in (
-        (("--cpus", "1", "--cpu-quota", "5"), "--cpus excludes"),
-        (("--memory-swappiness", "101"), "between 0 and 100"),
-        (("--annotation", "a"), "--annotation 'a'"),
-    ):
-        assert said in _refused(shared, *words)
-
-
-def test_a_container_is_replaced(shared: Room) -> None:
-    first = shared.libpod("run", "-d", "--name", "c", "--stop-timeout", "0", IMAGE, "sleep", "1000").words
-    second = shared.libpod("create", "--replace", "--name", "c", IMAGE, "true").words
-    assert first != second
-    assert shared.names() == ["c"]
-    assert "--replace needs --name" in shared.libpod("run", "--replace", IMAGE, "true", status=125).stderr
-    # The beginning of an ID is no name.
-    shared.libpod("create", "--replace", "--name", second[:6], IMAGE, "true")
-    assert len(shared.names()) == 2
-    shared.libpod("rm", "-a")

@@ -49,6 +49,17 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "no limit of processes": ("--pids-limit", "-1"),
     "network of the host": ("--network", "host", "--add-host", "a:1.2.3.4"),
     "namespaces of the host": ("--pid", "host", "--uts", "host", "--cgroupns", "private"),
+    "first process": ("--init", "--init-path", "/usr/bin/catatonit"),
+    "environment": (
+        "--unsetenv", "TERM", "--env-merge", "PATH=${PATH}:/x", "-e", "A=b", "--no-hosts", "--timeout", "9",
+    ),
+    "CPU time": ("--cpu-period", "50000", "--cpu-quota", "20000", "--cpu-shares", "5"),
+    "memory that is swapped": ("-m", "64m", "--memory-swappiness", "33", "--oom-kill-disable"),
+    "other roots": ("--chrootdirs", "/data", "--no-healthcheck"),
+    "read-only all over": ("--read-only", "--read-only-tmpfs=false", "--passwd-entry", "a:x:$UID:9:::"),
+    "systemd": ("--systemd", "always"),
+    "systemd with mounts": ("--systemd=always", "-v", "/tmp:/tmp", "--tmpfs", "/var/log/journal:size=1m"),
+    "rules for devices": ("--device-cgroup-rule", "c 10:* rw", "--device-cgroup-rule", "b 8:1 m"),
     "mapped": MAPPED,
     "mapped without a terminal group": ("--uidmap", "0:100000:3"),
     "mapped, network of the host": (*MAPPED, "--network", "host"),
@@ -103,7 +114,9 @@ def written_by(store: Store, program: Any, flags: tuple[str, ...]) -> dict[str, 
     ).stdout.strip()
     program("init", "c")
     path = store.path(f"{store.root}/overlay-containers/{identifier}/userdata/config.json")
-    text = path.read_text().replace(identifier, "ID").replace(identifier[:12], "SHORT")
+    text = path.read_text()
+    for size, word in ((None, "ID"), (32, "UUID"), (12, "SHORT")):
+        text = text.replace(identifier[:size], word)
     # Where the machine is slow, runc has to try again to remove a control group, and says so.
     removed = program("rm", "-f", "-t", "0", "c", check=False)
     assert removed.status == 0, removed

@@ -65,6 +65,12 @@ def test_built_in_values_for_root(machine: Machine) -> None:
         "default_capabilities": (),
         "default_sysctls": (),
         "default_ulimits": (),
+        "env_host": False,
+        "http_proxy": True,
+        "init": False,
+        "init_path": "",
+        "no_hosts": False,
+        "tz": "",
         "detach_keys": "ctrl-p,ctrl-q",
         "graph_root": "/var/lib/containers/storage",
         "run_root": "/run/containers/storage",
@@ -164,6 +170,12 @@ def test_every_key_of_containers_conf(machine: Machine) -> None:
         default_sysctls = ["net.ipv4.ping_group_range=0 0"]
         default_ulimits = ["nofile=1024:1024"]
         annotations = ["not=ours"]
+        env_host = true
+        http_proxy = false
+        init = true
+        init_path = "/i"
+        no_hosts = true
+        tz = "Europe/Berlin"
         [network]
         network_backend = "cni"
         network_config_dir = "/n"
@@ -190,6 +202,12 @@ def test_every_key_of_containers_conf(machine: Machine) -> None:
         "default_capabilities": ("CHOWN", "KILL"),
         "default_sysctls": ("net.ipv4.ping_group_range=0 0",),
         "default_ulimits": ("nofile=1024:1024",),
+        "env_host": True,
+        "http_proxy": False,
+        "init": True,
+        "init_path": "/i",
+        "no_hosts": True,
+        "tz": "Europe/Berlin",
         "network_backend": "cni",
         "cni_config_dirs": ("/n",),
         "cni_plugin_dirs": ("/p",),

@@ -45,3 +45,35 @@ def test_all_devices_leave_out_terminals() -> None:
     paths = {device["path"] for device in devices.all_devices()}
     assert "/dev/ptmx" not in paths
     assert not any(str(path).startswith(("/dev/pts/", "/dev/shm/")) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("c 1:3 rwm", {"type": "c", "major": 1, "minor": 3, "access": "rwm"}),
+        ("b 8:* r", {"type": "b", "major": 8, "access": "r"}),
+        (" a *:*  rw ", {"type": "a", "access": "rw"}),
+        ("c 42 m", {"type": "c", "major": 42, "access": "m"}),
+    ],
+)
+def test_rule(text: str, expected: dict[str, object]) -> None:
+    assert devices.rule(text) == {"allow": True, **expected}
+
+
+@pytest.mark.parametrize("text", ["", "x 1:2 r", "c 1:2", "c 1:2 x", "c 1:2:3 r", "c -1:2 r", "c \u0661:2 r"])
+def test_bad_rule(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="TYPE MAJOR:MINOR ACCESS"):
+        devices.rule(text)
+
+
+@pytest.mark.parametrize("text", ["/dev/null", "/dev/null:", "null:1", ":1"])
+def test_bad_limit_of_a_block_device(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="--device-read-bps"):
+        devices.block_limit("--device-read-bps", text)
+
+
+def test_values_of_block_devices() -> None:
+    assert devices.weight("--blkio-weight", "10") == 10
+    for text in ("9", "1001", "-1", "x", ""):
+        with pytest.raises(InvalidArgument, match="between 10 and 1000"):
+            devices.weight("--blkio-weight", text)

@@ -71,6 +71,39 @@ def test_environment_later_wins() -> None:
     assert found == ["PATH=/bin", "TERM=xterm", "container=podman", "LANG=de", "NEW=a=b"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$LANG", "C"), ("${LANG}x", "Cx"), ("${NO:-d}", "d"), ("${LANG:-d}", "C"), ("${LANG:+d}", "d"),
+        ("${NO:+d}", ""), ("$NO", ""), ("$$", "$$"), ("a=$LANG=", "a=C="),
+    ],
+)  # fmt: skip
+def test_merged_environment(text: str, expected: str) -> None:
+    options = SpecOptions(merged_environment={"LANG": text, "NEW": "not there"}, unset_environment=["TERM"])
+    assert spec.environment(options, {"Env": ["LANG=C"]})[-2:] == ["container=podman", f"LANG={expected}"]
+
+
+def test_unset_environment() -> None:
+    asked = SpecOptions(unset_all=True, environment={"A": "b"})
+    assert spec.environment(asked, IMAGE) == ["A=b"]
+    found = spec.environment(SpecOptions(unset_environment=["LANG", "TERM", "NO"]), IMAGE)
+    assert found == ["PATH=/bin", "container=podman"]
+
+
+def test_init_runs_the_command() -> None:
+    asked = SpecOptions(command=["a"], init_program="/usr/bin/first")
+    assert spec.arguments(asked, {}) == ["/run/podman-init", "--", "a"]
+    generated, _warnings = spec.generate(asked, {})
+    mounts = generated["mounts"]
+    assert isinstance(mounts, list)
+    assert mounts[0] == {
+        "destination": "/run/podman-init", "type": "bind", "source": "/usr/bin/first",
+        "options": ["bind", "ro", "rprivate"],
+    }  # fmt: skip
+    with pytest.raises(InvalidArgument, match="PID namespace"):
+        spec.arguments(asked._replace(namespaces=Namespaces(pid="container:x")), {})
+
+
 @pytest.mark.parametrize("environment", [{"": "x"}, {"A=B": "x"}, {"A": "x\0y"}])
 def test_impossible_environment(environment: dict[str, str]) -> None:
     with pytest.raises(InvalidArgument, match="environment variable"):
