@@ -102,7 +102,8 @@ def configure_stop(parser: Grammar) -> None:
 
 def _stop(options: Namespace) -> int:
     from libpod.cli import runtimes
-    from libpod.errors import ContainerStopped
+    from libpod.errors import ContainerStopped, InvalidState
+    from libpod.state.records import CONFIGURED
 
     def stop(container: Container) -> None:
         try:
@@ -110,6 +111,10 @@ def _stop(options: Namespace) -> int:
         except ContainerStopped:
             # What was asked for is so.
             return
+        except InvalidState:
+            # Nor does one run that was never started.
+            if container.record.status != CONFIGURED:
+                raise
 
     with runtimes.open_runtime(options) as runtime:
         wanted = _ending_order(runtime, options, ("running",))

@@ -53,6 +53,14 @@ def test_the_file_that_holds_its_id(two: Room, tmp_path: Path) -> None:
     assert "holds no container ID" in two.libpod("kill", "--cidfile", file, status=125).stderr
 
 
+def test_what_does_not_run_is_stopped_already(two: Room) -> None:
+    assert two.libpod("stop", "new").stdout == "new\n"
+    assert two.status("new") == "created"
+    two.libpod("pause", "old")
+    assert "is paused" in two.libpod("stop", "-t", "0", "new", "old", status=125).stderr
+    two.libpod("unpause", "old")
+
+
 def test_filters(two: Room) -> None:
     old, new = two.inspect("old")["Id"], two.inspect("new")["Id"]
     assert two.libpod("pause", "--filter", "label=k").words == old
