@@ -86,7 +86,7 @@ def create_pod(engine: Engine, options: PodOptions) -> PodRecord:
     options = _completed(options)
     _check(options)
     limits = spec.limits(options.resources)
-    userlimits.require(engine, options.resources)
+    userlimits.require(engine, options.resources, options.cgroup_parent)
     parent = options.cgroup_parent or engine.cgroups.default_parent
     engine.cgroups.check_parent(parent)
     name = create.free_name(engine, options.name, "pod")

@@ -52,12 +52,13 @@ def of_user(engine: Engine, options: SpecOptions, cgroup_parent: str) -> SpecOpt
     return options._replace(owner=owner, resources=resources)
 
 
-def require(engine: Engine, resources: Resources) -> None:
-    """Raise NotSupported for a limit that no control group of the user's can keep; none for root."""
+def require(engine: Engine, resources: Resources, cgroup_parent: str) -> None:
+    """Raise NotSupported for a limit that no group below *cgroup_parent* can keep; for root there is none."""
     if engine.config.rootless:
         from libpod.cgroups import user
 
-        _refuse(resources, user.controllers(engine.cgroups, engine.config.uid), engine.config.uid)
+        uid = engine.config.uid
+        _refuse(resources, user.controllers(engine.cgroups, uid, cgroup_parent), uid)
 
 
 def _refuse(resources: Resources, controllers: frozenset[str], uid: int) -> None:
