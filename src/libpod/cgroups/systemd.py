@@ -74,6 +74,10 @@ class SystemdManager:
         self._top = f"/user.slice/user-{uid}.slice/user@{uid}.service" if self._user else ""
         self.default_parent = DEFAULT_USER_PARENT if self._user else DEFAULT_PARENT
 
+    def parent_of(self, parent: str) -> str:
+        """The slice that an object with *parent* is in; "" stands for the default."""
+        return parent or self.default_parent
+
     def check_parent(self, parent: str) -> None:
         """InvalidArgument for anything but a slice."""
         base = parent.rpartition("/")[2]
@@ -85,12 +89,12 @@ class SystemdManager:
 
     def pod_cgroup(self, parent: str, pod_id: str) -> str:
         """`<parent>.slice/<parent>-libpod_pod_<pod id>.slice`."""
-        parent = parent or self.default_parent
+        parent = self.parent_of(parent)
         return f"{parent}/{self._pod_unit(parent, pod_id)}"
 
     def pod_group(self, parent: str, pod_id: str) -> str:
         """Below its parent, and that below the slices that its name tells."""
-        return self._top + slice_path(self._pod_unit(parent or self.default_parent, pod_id))
+        return self._top + slice_path(self._pod_unit(self.parent_of(parent), pod_id))
 
     def _pod_unit(self, parent: str, pod_id: str) -> str:
         self.check_parent(parent)
@@ -99,7 +103,7 @@ class SystemdManager:
 
     def create_pod(self, parent: str, pod_id: str, resources: Mapping[str, object] | None = None) -> str:
         """Make the slice with its limits, and wait until it is there."""
-        parent = parent or self.default_parent
+        parent = self.parent_of(parent)
         unit = self._pod_unit(parent, pod_id)
         properties = {b"Wants": [parent.rpartition("/")[2].encode()], b"DefaultDependencies": False}
         version = hierarchy.version() if resources else 0
@@ -133,24 +137,24 @@ class SystemdManager:
     def remove_pod(self, parent: str, pod_id: str) -> None:
         """Stop the slice, which ends everything in it."""
         with self._systemd() as systemd:
-            systemd.stop(self._pod_unit(parent or self.default_parent, pod_id))
+            systemd.stop(self._pod_unit(self.parent_of(parent), pod_id))
         self._remove_directly(parent, pod_id)
 
     def container_path(self, parent: str, container_id: str) -> str:
         """`<parent>.slice:libpod:<id>`, of which runc makes a scope."""
-        parent = parent or self.default_parent
+        parent = self.parent_of(parent)
         self.check_parent(parent)
         return f"{parent.rpartition('/')[2]}:libpod:{container_id}"
 
     def container_cgroup(self, parent: str, container_id: str) -> str:
         """The scope below its slice, and that below the slices that its name tells."""
-        parent = parent or self.default_parent
+        parent = self.parent_of(parent)
         self.check_parent(parent)
         return f"{self._top}{slice_path(parent.rpartition('/')[2])}/libpod-{container_id}.scope"
 
     def place_conmon(self, parent: str, container_id: str, pid: int) -> str:
         """Move it to a scope of its own, and wait until it is there."""
-        parent = (parent or self.default_parent).rpartition("/")[2]
+        parent = self.parent_of(parent).rpartition("/")[2]
         self.check_parent(parent)
         unit = f"libpod-conmon-{container_id}.scope"
         properties = {

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from libpod import cgroups
-from libpod.cgroups.cgroupfs import CgroupfsManager
+from libpod.cgroups.cgroupfs import DEFAULT_PARENT, CgroupfsManager
+from libpod.cgroups.systemd import SystemdManager
 from libpod.config import session
 from libpod.errors import FileError, NotSupported
 from libpod.host import files
@@ -72,6 +73,14 @@ class UserCgroupfsManager(CgroupfsManager):
         return super().figures(group, mounted, brief=brief)
 
 
+class UserSystemdManager(SystemdManager):
+    """Slices also for what was made without a session, which has the other manager's default parent."""
+
+    def parent_of(self, parent: str) -> str:
+        """The default for that parent and what is below it, where no user has a group."""
+        return super().parent_of("" if f"{parent}/".startswith(f"{DEFAULT_PARENT}/") else parent)
+
+
 HINT = (
     "it needs cgroup version 2, a session of the user's systemd (log in, or loginctl enable-linger USER), "
     'and cgroup_manager = "systemd"'
@@ -86,9 +95,7 @@ def open_manager(name: str, uid: int) -> Manager:
     if name not in ("cgroupfs", "systemd"):
         return cgroups.open_manager(name)
     if name == "systemd" and session.has_systemd(os.environ):
-        from libpod.cgroups.systemd import SystemdManager
-
-        return SystemdManager(uid=uid)
+        return UserSystemdManager(uid=uid)
     return UserCgroupfsManager()
 
 

@@ -10,6 +10,7 @@ import pytest
 from libpod.cgroups import user
 from libpod.cgroups.systemd import SystemdManager
 from libpod.config import session
+from libpod.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,16 @@ def test_systemd_gives_what_it_has_delegated(unified: Path) -> None:
 @pytest.mark.usefixtures("unified")
 def test_directories_have_what_is_above_them(parent: str, found: set[str]) -> None:
     assert user.controllers(user.UserCgroupfsManager(), UID, parent) == found
+
+
+def test_what_was_made_without_a_session_gets_a_slice_in_one() -> None:
+    manager = user.UserSystemdManager(uid=UID)
+    assert manager.container_path("/libpod_parent", "c") == manager.container_path("", "c")
+    assert manager.container_path("/libpod_parent/pod", "c") == manager.container_path("", "c")
+    assert manager.container_cgroup("/libpod_parent", "c") == f"/{SERVICE}/user.slice/libpod-c.scope"
+    assert manager.pod_cgroup("/libpod_parent", "p") == "user.slice/user-libpod_pod_p.slice"
+    with pytest.raises(InvalidArgument, match="is not a systemd slice"):
+        manager.container_path("/elsewhere", "c")
 
 
 def test_a_directory_that_cannot_be_written_to_gives_nothing(
