@@ -4,14 +4,15 @@
 #     sudo bash packaging/test.sh [STEP...]
 #
 # Steps: unit (with the libraries of PyPI), debian (the same tests with Debian's own python3 and libraries), host, peer,
-# boot; all of them by default. What takes long to make (a Python environment, small Debian trees) is kept below
-# /var/tmp/libpod-tests and used again by the next run. Nothing is written into the source tree.
+# boot, vm (on a kernel of its own, by QEMU without KVM); all of them by default. What takes long to make (a Python
+# environment, small Debian trees) is kept below /var/tmp/libpod-tests and used again by the next run. Nothing is written
+# into the source tree.
 set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${LIBPOD_TEST_CACHE:-/var/tmp/libpod-tests}
 jobs=$(nproc)
-steps=(unit debian host peer boot)
+steps=(unit debian host peer boot vm)
 [ $# -eq 0 ] || steps=("$@")
 
 # Whatever is set up here is there: a test that misses a tool fails.
@@ -24,6 +25,7 @@ packages=(
     python3-filelock python3-psutil python3-pystemd python3-tomli
     # what the tests run
     buildah umoci docker-registry openssl busybox-static catatonit slirp4netns fuse-overlayfs mmdebstrap systemd-container strace e2fsprogs
+    qemu-system-x86
     golang-go golang-github-coreos-bbolt-dev golang-github-opencontainers-specs-dev criu crun shellcheck lintian rpm
     python3-pytest python3-pytest-xdist python3-hypothesis python3-jsonschema
     # what the environment and the packages are built with
@@ -110,6 +112,8 @@ run_step() {
         host) pytest_as_root tests/host tests/bench ;;
         peer) pytest_as_root tests/peer ;;
         boot) pytest_as_root --dist=loadscope tests/boot ;;
+        # One machine is enough for two processors.
+        vm) pytest_as_root -n 0 tests/vm ;;
         *) echo "no such step: $step" >&2; return 2 ;;
     esac
 }
@@ -123,7 +127,7 @@ copy_source || { echo "the source could not be copied to $cache" >&2; exit 2; }
 cd "$room/source" || exit 2
 # Needed by the last steps only, and made meanwhile; a test that comes too early waits for its tree.
 case " ${steps[*]} " in
-    *" peer "* | *" boot "*) "$environment/bin/python" -m tests.trees >"$room/logs/trees" 2>&1 </dev/null & ;;
+    *" peer "* | *" boot "* | *" vm "*) "$environment/bin/python" -m tests.trees >"$room/logs/trees" 2>&1 </dev/null & ;;
 esac
 
 summary=()

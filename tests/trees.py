@@ -91,6 +91,22 @@ DEBIAN_13_PODMAN = Tree(
 )
 
 
+# With a kernel of its own, for a machine on pure cgroup version 2.
+DEBIAN_12_KERNEL = Tree(
+    "debian12-kernel",
+    "bookworm",
+    (
+        *DEBIAN_12.packages,
+        "apparmor",
+        "criu",
+        "kmod",
+        "linux-image-cloud-amd64",
+        "qemu-guest-agent",
+        "slirp4netns",
+    ),
+)
+
+
 def ensure(tree: Tree) -> Path:
     """Build *tree* unless the cache has it, and return its path. Needs root, mmdebstrap and a mirror."""
     path = tree.path
@@ -151,5 +167,5 @@ def unmount(merged: Path) -> None:
 
 
 if __name__ == "__main__":
-    for needed in (DEBIAN_12, DEBIAN_13_PODMAN):
+    for needed in (DEBIAN_12, DEBIAN_13_PODMAN, DEBIAN_12_KERNEL):
         ensure(needed)
