@@ -14,6 +14,7 @@ from libpod.containers import (
     notify,
     restarting,
     userlimits,
+    validity,
     volumerequests,
 )
 from libpod.containers.joining import NetworkOptions
@@ -145,6 +146,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         from libpod.containers import membership
 
         options = membership.join(engine, options)
+    validity.check(options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
     if options.spec.personality and not engine.runtime.keeps_personality():

@@ -150,3 +150,23 @@ def test_a_state_that_is_only_in_memory(room: Room, tmp_path: Path) -> None:
             each.remove()
     assert not (room.root / "libpod" / "bolt_state.db").exists()
     assert not (room.root / "db.sql").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"stop_signal": 0}, "stop signal 0 is not between 1 and 64"),
+        ({"stop_signal": 65}, "stop signal 65"),
+        ({"stop_timeout": -1}, "-1 is negative"),
+        ({"dns_servers": ["nowhere"]}, "'nowhere' is not an IP address"),
+        ({"hosts": ["db"]}, "'db' is not of the form NAME:ADDRESS"),
+        ({"hosts": ["db:here"]}, "'here' is not an IP address"),
+        ({"spec": SpecOptions(command=["a\0b"])}, "no text that a process could be given"),
+        ({"spec": SpecOptions(entrypoint=["a\0b"])}, "no text that a process could be given"),
+        ({"spec": SpecOptions(command=["true"], namespaces=Namespaces(pid="mine"))}, "pid namespace 'mine'"),
+        ({"spec": SpecOptions(command=["true"], namespaces=Namespaces(uts="ns:"))}, "uts namespace 'ns:'"),
+    ],
+)
+def test_options_that_mean_nothing(shared: Room, options: dict[str, object], said: str) -> None:
+    with shared.runtime() as runtime, pytest.raises(InvalidArgument, match=re.escape(said)):
+        made(runtime, shared, "true", **options)
