@@ -1,7 +1,7 @@
 """Limits of a control group that no OCI runtime sets: that of a pod.
 
-They are kept as the `resources` object of the OCI runtime specification, of which `memory` and `cpu` count
-here. Files are those of cgroups(7) and of the kernel's cgroup-v2.rst, properties those of
+They are kept as the `resources` object of the OCI runtime specification, of which `memory`, `cpu` and
+`blockIO` count here. Files are those of cgroups(7) and of the kernel's cgroup-v2.rst, properties those of
 systemd.resource-control(5).
 """
 
@@ -29,6 +29,22 @@ _UNLIMITED = -1
 _SWAP = "memory-swap"
 
 
+# Key in `blockIO`: the flag, the file of version 1, and the word in io.max of version 2.
+_DEVICES = {
+    "throttleReadBpsDevice": ("device-read-bps", "blkio.throttle.read_bps_device", "rbps"),
+    "throttleWriteBpsDevice": ("device-write-bps", "blkio.throttle.write_bps_device", "wbps"),
+    "throttleReadIOPSDevice": ("device-read-iops", "blkio.throttle.read_iops_device", "riops"),
+    "throttleWriteIOPSDevice": ("device-write-iops", "blkio.throttle.write_iops_device", "wiops"),
+}
+_WEIGHT = "blkio-weight"
+_DEVICE_WEIGHT = "blkio-weight-device"
+# What a kernel calls a file whose weights are those of the BFQ scheduler.
+_OF_BFQ = {
+    "blkio.weight": "blkio.bfq.weight",
+    "blkio.weight_device": "blkio.bfq.weight_device",
+}
+
+
 class _Setting(NamedTuple):
     """A value for one file, and the flag that asks for it."""
 
@@ -40,7 +56,7 @@ class _Setting(NamedTuple):
 
 def wanted(resources: Resources) -> bool:
     """Whether there is any limit in *resources*."""
-    return bool(_section(resources, "memory") or _section(resources, "cpu"))
+    return any(resources.get(name) for name in ("memory", "cpu", "blockIO"))
 
 
 def apply(group: Cgroup, resources: Resources, *, directly: frozenset[str] | None = None) -> None:
@@ -75,8 +91,11 @@ def _switch_on(mounted: Hierarchy, group: Cgroup, controllers: set[str]) -> None
 
 
 def _write(directory: str, entry: _Setting, resources: Resources) -> None:
+    file = entry.file
+    if file in _OF_BFQ and not os.path.exists(f"{directory}/{file}"):
+        file = _OF_BFQ[file]
     try:
-        hierarchy.write(os.path.join(directory, entry.file), entry.text)
+        hierarchy.write(os.path.join(directory, file), entry.text)
     except FileError as error:
         memory = _section(resources, "memory")
         if error.errno == errno.ENOENT and entry.flag == _SWAP and memory.get("swap") == _twice(memory):
@@ -126,7 +145,47 @@ def _version_1(resources: Resources) -> list[_Setting]:
         ("cpuset-cpus", "cpuset", "cpuset.cpus", cpu.get("cpus")),
         ("cpuset-mems", "cpuset", "cpuset.mems", cpu.get("mems")),
     ]
-    return [_Setting(flag, room, file, str(value)) for flag, room, file, value in found if value is not None]
+    given = [_Setting(flag, room, file, str(value)) for flag, room, file, value in found if value is not None]
+    return given + _blocks_1(resources)
+
+
+def _blocks_1(resources: Resources) -> list[_Setting]:
+    weight_of_all = _section(resources, "blockIO").get("weight")
+    found = []
+    if weight_of_all is not None:
+        found.append(_Setting(_WEIGHT, "blkio", "blkio.weight", str(weight_of_all)))
+    for device, value in _listed(resources, "weightDevice", "weight"):
+        found.append(_Setting(_DEVICE_WEIGHT, "blkio", "blkio.weight_device", f"{device} {value}"))
+    for key, (flag, file, _word) in _DEVICES.items():
+        for device, value in _listed(resources, key, "rate"):
+            found.append(_Setting(flag, "blkio", file, f"{device} {value}"))
+    return found
+
+
+def _blocks_2(resources: Resources) -> list[_Setting]:
+    weight_of_all = _section(resources, "blockIO").get("weight")
+    found = []
+    if isinstance(weight_of_all, int):
+        found.append(_Setting(_WEIGHT, "io", "io.weight", f"default {_block_weight(weight_of_all)}"))
+    for device, value in _listed(resources, "weightDevice", "weight"):
+        found.append(_Setting(_DEVICE_WEIGHT, "io", "io.weight", f"{device} {_block_weight(value)}"))
+    for key, (flag, _file, word) in _DEVICES.items():
+        for device, value in _listed(resources, key, "rate"):
+            found.append(_Setting(flag, "io", "io.max", f"{device} {word}={value}"))
+    return found
+
+
+def _listed(resources: Resources, key: str, name: str) -> list[tuple[str, int]]:
+    """The devices of a list in `blockIO`, as `MAJOR:MINOR`, with the number *name* of each."""
+    section = resources.get("blockIO")
+    entries = section.get(key) if isinstance(section, dict) else None
+    found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [(f"{entry.get('major')}:{entry.get('minor')}", int(entry.get(name, 0))) for entry in found]
+
+
+def _block_weight(value: int) -> int:
+    """The weight of version 2, from 1 to 10000, for one of version 1, from 10 to 1000."""
+    return 1 + (max(value, 10) - 10) * 9999 // 990
 
 
 def _version_2(resources: Resources) -> list[_Setting]:
@@ -140,7 +199,8 @@ def _version_2(resources: Resources) -> list[_Setting]:
         ("cpuset-cpus", "cpuset", "cpuset.cpus", cpu.get("cpus")),
         ("cpuset-mems", "cpuset", "cpuset.mems", cpu.get("mems")),
     ]
-    return [_Setting(flag, room, file, str(value)) for flag, room, file, value in found if value is not None]
+    given = [_Setting(flag, room, file, str(value)) for flag, room, file, value in found if value is not None]
+    return given + _blocks_2(resources)
 
 
 def _maximum(value: int | str | None) -> int | str | None:
@@ -185,7 +245,9 @@ def properties(resources: Resources, version: int) -> dict[bytes, object]:
     return found
 
 
-NOT_OF_SYSTEMD = frozenset(("memory", _SWAP, "cpuset-cpus", "cpuset-mems"))
+BLOCKS = frozenset((_WEIGHT, _DEVICE_WEIGHT, *(flag for flag, _file, _word in _DEVICES.values())))
+"""Flags for block devices, which systemd knows by their paths and the specification by their numbers."""
+NOT_OF_SYSTEMD = BLOCKS | {"memory", _SWAP, "cpuset-cpus", "cpuset-mems"}
 """With cgroup version 1 systemd has no property for these flags, but for memory, which swap comes after."""
 
 

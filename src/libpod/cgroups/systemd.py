@@ -31,7 +31,7 @@ _ROOT = b"/org/freedesktop/systemd1"
 _UNITS = _ROOT + b"/unit"
 _MANAGER = _SYSTEMD + b".Manager"
 # What is written without systemd, with cgroup version 1.
-_DIRECTLY = frozenset(("cpuset", "memory"))
+_DIRECTLY = frozenset(("blkio", "cpuset", "memory"))
 _SHORTEST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
 _ACCOUNTING = {
@@ -113,9 +113,9 @@ class SystemdManager:
             if limiting and not made:
                 # Podman's refresh makes slices without some of them.
                 systemd.change(unit, limiting)
-            if resources and version == 1:
+            if resources:
                 try:
-                    self._limit_directly(parent, pod_id, resources)
+                    self._limit_directly(parent, pod_id, resources, version)
                 except BaseException:
                     if made:
                         systemd.stop(unit)
@@ -123,11 +123,14 @@ class SystemdManager:
                     raise
         return self.pod_cgroup(parent, pod_id)
 
-    def _limit_directly(self, parent: str, pod_id: str, resources: Mapping[str, object]) -> None:
-        """Set what systemd has no property for with cgroup version 1."""
+    def _limit_directly(
+        self, parent: str, pod_id: str, resources: Mapping[str, object], version: int
+    ) -> None:
+        """Set what systemd has no property for."""
         group = Cgroup(self.pod_group(parent, pod_id))
-        group.create(_DIRECTLY)
-        limits.apply(group, resources, directly=limits.NOT_OF_SYSTEMD)
+        if version == 1:
+            group.create(_DIRECTLY)
+        limits.apply(group, resources, directly=limits.NOT_OF_SYSTEMD if version == 1 else limits.BLOCKS)
 
     def _remove_directly(self, parent: str, pod_id: str) -> None:
         """Remove the group where systemd may not know of it."""

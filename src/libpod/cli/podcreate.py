@@ -23,6 +23,7 @@ INFRA_FLAGS: Final = (
     "--userns", "--uidmap", "--gidmap", "--subuidname", "--subgidname",
     "--volume", "--volumes-from", "--device", "--security-opt", "--label-file",
     "--memory", "--memory-swap", "--cpus", "--cpu-shares", "--cpuset-cpus", "--cpuset-mems",
+    "--blkio-weight", "--blkio-weight-device", "--device-read-bps", "--device-write-bps",
 )  # fmt: skip
 _ONLY_WITH_INFRA: Final = (
     "network", "publish", "ip", "ip6", "mac_address", "network_alias", "add_host", "no_hosts", "dns",

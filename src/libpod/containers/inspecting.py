@@ -423,6 +423,7 @@ def _pod_limits(config: Fields) -> Object:
         "cpuset_mems": cpu.text("mems"),
         "memory_limit": memory.number("limit"),
         "memory_swap": memory.number("swap"),
+        "blkio_weight": resources.child("blockIO").number("weight"),
     }
     return {key: value for key, value in found.items() if value}
 

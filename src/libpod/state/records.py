@@ -408,9 +408,11 @@ class PodRecord(Record):
 
     @property
     def limits(self) -> dict[str, object]:
-        """The limits of memory and processors for all that is in it, as an OCI specification has them."""
+        """The limits of memory, processors and block devices for all that is in it, as in an OCI
+        specification.
+        """
         found = jsonutil.get_object(self.config, "ResourceLimits", {}, source=self.describe())
-        return {key: found[key] for key in ("memory", "cpu") if found.get(key)}
+        return {key: found[key] for key in ("memory", "cpu", "blockIO") if found.get(key)}
 
     @property
     def has_infra(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from libpod.cgroups.hierarchy import Cgroup
 from tests.lab.containers import IMAGE
 
@@ -87,6 +89,21 @@ def test_limits_are_those_of_the_pods_control_group(room: PodRoom) -> None:
     assert limits() == expected
     room.libpod("pod", "rm", "--force", "-t", "0", identifier)
     assert not Cgroup(group).exists()
+
+
+def test_limits_of_block_devices(room: PodRoom) -> None:
+    group = MEMORY.parent / "blkio"
+    if not (group / "blkio.throttle.read_bps_device").exists():
+        pytest.skip("this kernel does not limit block devices with cgroup version 1")
+    disks = sorted(Path("/sys/block").iterdir())
+    name = next(entry for entry in disks if Path("/dev", entry.name).is_block_device())
+    options = ("--device-read-bps", f"/dev/{name.name}:1mb", "--device-write-bps", f"/dev/{name.name}:2mb")
+    room.make_pod("p", *options)
+    path = room.pod("p")["CgroupPath"]
+    number = (name / "dev").read_text().strip()
+    for word, rate in (("read", 1 << 20), ("write", 2 << 20)):
+        text = (group / f".{path}/blkio.throttle.{word}_bps_device").read_text()
+        assert text.split() == [number, str(rate)]
 
 
 def test_a_pod_that_needs_too_much_memory_is_stopped_by_its_limit(room: PodRoom) -> None:

@@ -95,6 +95,54 @@ def test_what_is_there_counts(
     assert [path.rpartition("/")[2] for path, _ in written] == expected
 
 
+BLOCKS: dict[str, object] = {
+    "blockIO": {
+        "weight": 500,
+        "weightDevice": [{"major": 8, "minor": 0, "weight": 10}],
+        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1024}],
+        "throttleWriteBpsDevice": [{"major": 8, "minor": 16, "rate": 5}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (
+            1,
+            [
+                ("weight", "500"),
+                ("weight_device", "8:0 10"),
+                ("read_bps", "8:0 1024"),
+                ("write_bps", "8:16 5"),
+            ],
+        ),
+        (
+            2,
+            [
+                ("weight", "default 4950"),
+                ("weight", "8:0 1"),
+                ("max", "8:0 rbps=1024"),
+                ("max", "8:16 wbps=5"),
+            ],
+        ),
+    ],
+)
+def test_block_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, expected: list[tuple[str, str]]
+) -> None:
+    written = mounted(tmp_path, monkeypatch, version)
+    if version == 1:
+        monkeypatch.setattr(
+            hierarchy, "hierarchies", lambda: [Hierarchy(str(tmp_path / "blkio"), 1, frozenset(("blkio",)))]
+        )
+    limits.apply(Cgroup("/p"), BLOCKS)
+    found = [entry for entry in written if not entry[0].endswith("subtree_control")]
+    assert [text for _path, text in found] == [text for _word, text in expected]
+    assert all(word in path for (word, _), (path, _text) in zip(expected, found, strict=True))
+    assert limits.properties(BLOCKS, version) == {}
+
+
 def test_a_refusal_names_the_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounted(tmp_path, monkeypatch, 1)
     (tmp_path / "cpuset").mkdir()
