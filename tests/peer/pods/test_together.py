@@ -202,7 +202,8 @@ def test_user_namespaces_of_pods(make_store: MakeStore, maker: str, kind: str) -
     assert store.refresh()["pods"]["reset"] == 1
     for run, name in zip(both, ("ours", "theirs"), strict=True):
         assert run("start", "--attach", name).stdout.split()[:3] == ["0", first, size]
-    both[maker == "podman"]("pod", "rm", "--force", "-t", "0", "p")
+    # Not by Podman 4.3, which now and then finds /dev/shm of a container busy that it has just killed.
+    store.libpod("pod", "rm", "--force", "-t", "0", "p")
     assert store.states() == {}
 
 
