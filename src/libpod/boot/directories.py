@@ -170,7 +170,7 @@ class Directories:
 
     def _remove_control_pipe(self, container: ContainerFiles) -> None:
         path = f"{container.bundle}/{probe.CONTROL_PIPE}"
-        if probe.has_reader(path):
+        if files.has_reader(path):
             raise InvalidState(
                 f"a conmon still reads from {path}", hint=f"see which process it is: fuser {path}"
             )

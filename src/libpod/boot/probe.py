@@ -13,9 +13,7 @@ Three witnesses, each looked at once for the whole store:
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 
 from libpod.boot.decide import CLOCK_NEVER_SET, LiveProcess
 from libpod.errors import FileError
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from libpod.host.proc import ConmonProcess
 
 CONTROL_PIPE: Final = "ctl"
-# A pipe that nobody reads answers ENXIO, as a socket does; the others are for what is no pipe, or nothing.
-_NO_READER: Final = (errno.ENXIO, errno.ENOENT, errno.EISDIR, errno.ELOOP)
 
 # The start that is recorded is taken a moment after the process was made.
 _SLACK_SECONDS: Final = 5.0
@@ -182,10 +178,13 @@ def _look_at(
 
 
 def _pipe_of(container: Watched) -> bool | None:
-    """Whether its control pipe is read; None where its bundle cannot be looked into."""
+    """Whether its control pipe is read; None where its bundle cannot be looked into.
+
+    A conmon that lives has made the pipe and keeps it: no pipe, no conmon.
+    """
     if not container.bundle or not os.path.isdir(container.bundle):
         return None
-    return has_reader(os.path.join(container.bundle, CONTROL_PIPE))
+    return files.has_reader(os.path.join(container.bundle, CONTROL_PIPE))
 
 
 def _is_container_process(container: Watched, system_start: float | None) -> bool:
@@ -224,18 +223,3 @@ def _namespace(process: str) -> str | None:
         return os.readlink(f"{proc.PROCESS_DIRECTORY}/{process}/ns/mnt")
     except OSError:
         return None
-
-
-def has_reader(path: str) -> bool | None:
-    """Whether a conmon reads from the control pipe at *path*; None where that is closed to us.
-
-    A conmon that lives has made the pipe and keeps it: no pipe, no conmon.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        return False if error.errno in _NO_READER else None
-    try:
-        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
-    finally:
-        os.close(descriptor)

@@ -101,7 +101,7 @@ class Removal:
             for record, own in candidates
             if record.id in infra
             or record.pod in unknown
-            or probe.has_reader(f"{own.bundle}/{probe.CONTROL_PIPE}") is not False
+            or files.has_reader(f"{own.bundle}/{probe.CONTROL_PIPE}") is not False
         ]
 
     def _release(self, record: ContainerRecord | VolumeRecord) -> None:

@@ -505,6 +505,7 @@ class Container:
         cleanup.require_removable(self._engine, self.record, with_pod=with_pod)
         if force:
             self._stop_for_removal(timeout)
+        self._require_end(force=force)
         with self._locked():
             if self.record.status in (RUNNING, PAUSED, STOPPING):
                 found = status.status_name(self.record.status)
@@ -527,6 +528,12 @@ class Container:
         for identifier in dependencies.dependents(self._engine.state, self.record):
             dependent = Container(self._engine, self._engine.state.container(identifier))
             dependent.remove(force=force, timeout=timeout)
+
+    def _require_end(self, *, force: bool) -> None:
+        if self.record.status in (CONFIGURED, EXITED):
+            from libpod.containers import signals
+
+            signals.end_unrecorded(self._engine, self.record, force=force)
 
     def _stop_for_removal(self, timeout: float | None) -> None:
         with self._locked():

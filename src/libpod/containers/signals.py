@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -10,8 +11,15 @@ from libpod.host import files, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from libpod.containers.engine import Engine
     from libpod.state.records import ContainerRecord
+
+CONTROL_PIPE: Final = "ctl"
+"""In the bundle: conmon reads it as long as it lives."""
+KILL_SECONDS: Final = 10.0
+"""How long a killed process may take to end."""
 
 
 def send(engine: Engine, record: ContainerRecord, number: int) -> None:
@@ -26,6 +34,33 @@ def send(engine: Engine, record: ContainerRecord, number: int) -> None:
     except InvalidState:
         if engine.runtime.state(record.id) is not None or not _send_directly(record, number):
             raise
+
+
+def end_unrecorded(engine: Engine, record: ContainerRecord, *, force: bool) -> None:
+    """End a container that lives although it is recorded as one that does not, before it is removed.
+
+    So it is when another program took this boot for a new one. InvalidState without *force*, and when its
+    processes do not end.
+    """
+    from libpod.containers.ending import wait_for_end
+
+    # What makes a container has no reader there, and neither has one that ended: that is nearly all.
+    if not files.has_reader(os.path.join(engine.files(record).bundle, CONTROL_PIPE)):
+        return
+    for conmon in proc.conmon_processes():
+        if conmon.container_id != record.id or conmon.session_id != record.id:
+            continue
+        for pid in filter(proc.is_alive, proc.descendants(conmon.pid)):
+            if not force:
+                raise InvalidState(
+                    f"container {record.name} does not run by its record, and its process {pid} lives",
+                    hint="remove it with --force, which ends it",
+                )
+            engine.warn(f"container {record.name} does not run by its record: killing process {pid}")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            if not wait_for_end(pid, KILL_SECONDS):
+                raise InvalidState(f"process {pid} of container {record.name} does not end")
 
 
 def _send_directly(record: ContainerRecord, number: int) -> bool:

@@ -45,6 +45,8 @@ _NO_RANGE_COPY = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNO
 # fcntl(2), struct flock: type, whence, start, length, pid. Length 0 is "to the end, however far it grows".
 _FLOCK = "hhqqi4x"
 _LOCK_BUSY = (errno.EAGAIN, errno.EACCES)
+# A pipe that nobody reads answers ENXIO, as a socket does; the others are for what is no pipe, or nothing.
+_NO_READER = (errno.ENXIO, errno.ENOENT, errno.EISDIR, errno.ELOOP)
 
 
 # ---------------------------------------------------------------- reading
@@ -109,6 +111,18 @@ def open_quietly(path: str, flags: int = 0) -> int:
         return os.open(path, flags | os.O_NOATIME)
     except PermissionError:
         return os.open(path, flags)
+
+
+def has_reader(path: str) -> bool | None:
+    """Whether a process reads from the named pipe at *path*; None where that is closed to us."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        return False if error.errno in _NO_READER else None
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 def list_directory(path: str) -> list[str]:

@@ -206,6 +206,23 @@ def test_old_boot_id_with_live_containers_is_refused(make_store: MakeStore) -> N
     assert store.states() == {"running": "running"}
 
 
+def test_a_container_that_lives_unrecorded_is_not_orphaned(make_store: MakeStore) -> None:
+    """Podman 4 takes a lost alive file for a reboot, and forgets that the container runs."""
+    store = make_store()
+    store.run("running")
+    pid = store.pid("running")
+    store.remove_alive()
+    store.podman("ps", check=False)
+    assert store.states() == {"running": "created"}
+    refused = store.libpod("rm", "running", check=False)
+    assert refused.status == 2
+    assert f"its process {pid} lives" in refused.stderr
+    assert store.process_lives(pid)
+    store.libpod("rm", "--force", "running")
+    assert not store.process_lives(pid)
+    assert store.states() == {}
+
+
 def test_report_of_a_refusal(make_store: MakeStore) -> None:
     store = make_store()
     store.run("running")

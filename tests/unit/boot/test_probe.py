@@ -10,7 +10,7 @@ import pytest
 
 from libpod.boot import probe
 from libpod.boot.probe import Places, Watched
-from libpod.host import proc
+from libpod.host import files, proc
 from libpod.host.proc import ConmonProcess
 
 ID = "c" * 64
@@ -185,7 +185,7 @@ class TestControlPipe:
             path.mkdir()
         elif kind == "symlink":
             path.symlink_to("/dev/null")
-        assert probe.has_reader(str(path)) is False
+        assert files.has_reader(str(path)) is False
 
     def test_bundle_that_is_not_there_proves_nothing(
         self, places: Places, conmons: list[ConmonProcess]
@@ -199,9 +199,9 @@ class TestControlPipe:
         os.mkfifo(path)
         before = path.stat()
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        probe.has_reader(str(path))
+        files.has_reader(str(path))
         os.close(reader)
-        probe.has_reader(str(path))
+        files.has_reader(str(path))
         assert path.stat() == before
 
 
