@@ -299,13 +299,14 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
         add_capabilities=_words(options.cap_add),
         drop_capabilities=_words(options.cap_drop),
         default_capabilities=config.default_capabilities,
-        no_new_privileges="no-new-privileges" in security,
+        no_new_privileges=security.get("no-new-privileges", ["false"])[-1] in ("", "true"),
         seccomp_profile=_last(security.get("seccomp")),
         apparmor_profile=_last(security.get("apparmor")) or "",
         label_options=security.get("label", []),
         labels=labels.labels(security.get("label", []), privileged=options.privileged),
         masked_paths=_paths(security.get("mask", [])),
         unmasked_paths=_paths(security.get("unmask", [])),
+        proc_options=_words(security.get("proc-opts", [])),
         limits=[units.limit(text) for text in asked],
         sysctls=pairs("--sysctl", options.sysctl, need_value=True),
         default_sysctls=pairs("default_sysctls", config.default_sysctls),
@@ -421,7 +422,7 @@ def _security(texts: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in texts:
         key, _, value = text.replace(":", "=", 1).partition("=") if "=" not in text else text.partition("=")
-        if key not in ("no-new-privileges", "seccomp", "apparmor", "label", "mask", "unmask"):
+        if key not in ("no-new-privileges", "seccomp", "apparmor", "label", "mask", "unmask", "proc-opts"):
             raise InvalidArgument(f"--security-opt {text!r} is not supported")
         found.setdefault(key, []).append(value)
     for profile in found.get("apparmor", ()):

@@ -336,7 +336,11 @@ def configure_umount(parser: Grammar) -> None:
     """Add the arguments of `umount`."""
     selecting.add_all(parser, "-a")
     parser.add_argument("-f", "--force", action="store_true", help="whoever else has it mounted")
-    parser.runs(_verb(lambda options: lambda container: container.unmount(force=options.force)))
+    act = _verb(
+        lambda options: lambda container: container.unmount(force=options.force),
+        *("created", "exited", "stopped"),
+    )
+    parser.runs(act)
 
 
 def configure_cleanup(parser: Grammar) -> None:

@@ -122,9 +122,7 @@ def split(arguments: Sequence[str]) -> Given:
         position += 1
         flag = _BY_NAME.get(name)
         if flag is None:
-            if name.startswith("-") and name not in (*HELP, VERSION):
-                raise _wrong(f"unknown flag: {name}")
-            return Given(values, arguments[position - 1], arguments[position:])
+            return _with_verb(values, arguments[position - 1], arguments[position:])
         if not has_value:
             if position == len(arguments):
                 raise _wrong(f"flag needs an argument: {name}")
@@ -132,6 +130,18 @@ def split(arguments: Sequence[str]) -> Given:
             position += 1
         _store(values, flag, value)
     return Given(values, None, ())
+
+
+def _with_verb(values: dict[str, object], verb: str, rest: Sequence[str]) -> Given:
+    """`-v` is `--version`, and `help VERB` is `VERB --help`, as with Podman."""
+    if verb == "-v":
+        return Given(values, VERSION, rest)
+    if verb == "help":
+        return Given(values, rest[0], [*rest[1:], HELP[1]]) if rest else Given(values, HELP[1], ())
+    name = verb.partition("=")[0]
+    if name.startswith("-") and name not in (*HELP, VERSION):
+        raise _wrong(f"unknown flag: {name}")
+    return Given(values, verb, rest)
 
 
 def _store(values: dict[str, object], flag: Flag, value: str) -> None:

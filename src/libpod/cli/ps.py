@@ -40,6 +40,7 @@ def configure(parser: Grammar) -> None:
     parser.add_argument(
         "-f", "--filter", metavar="KEY=VALUE", action="append", default=[], help="show those that match"
     )
+    parser.add_argument("--sync", action="store_true", help="look which have ended meanwhile, as always")
     parser.add_format()
     parser.runs(run)
 

@@ -54,6 +54,7 @@ CONTAINER_VERBS: Final = {
     "rm": Verb("lifecycle", "Remove containers.", "configure_rm"),
     "mount": Verb("lifecycle", "Mount the root of containers.", "configure_mount"),
     "umount": Verb("lifecycle", "Give up mounts of containers.", "configure_umount"),
+    "unmount": Verb("lifecycle", "Give up mounts of containers.", "configure_umount"),
     "commit": Verb("commit", "Make an image of a container."),
     "cleanup": Verb("lifecycle", "Take down what containers that ended have left.", "configure_cleanup"),
 }

@@ -130,6 +130,8 @@ class SpecOptions(NamedTuple):
     """What became of the label options on this host."""
     masked_paths: Sequence[str] = ()
     """More paths to hide."""
+    proc_options: Sequence[str] = ()
+    """Mount options of /proc: `hidepid=2`."""
     unmasked_paths: Sequence[str] = ()
     """Paths not to hide after all; `ALL` for every one."""
     limits: Sequence[Limit] = ()

@@ -239,7 +239,7 @@ def writable_places(options: SpecOptions) -> tuple[str, ...]:
 
 def _default_mounts(options: SpecOptions) -> list[Object]:
     mounts: list[Object] = [
-        _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+        _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev", *options.proc_options),
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
         _mount("/dev/pts", "devpts", "devpts", *_terminal_options(options)),
     ]

@@ -61,6 +61,13 @@ def test_what_does_not_run_is_stopped_already(two: Room) -> None:
     two.libpod("unpause", "old")
 
 
+def test_all_that_can_be_unmounted(two: Room) -> None:
+    """One that runs keeps its root; it is no error that it does."""
+    two.libpod("mount", "new")
+    assert two.libpod("unmount", "-a").words == two.inspect("new")["Id"]
+    assert "its root stays mounted" in two.libpod("umount", "old", status=125).stderr
+
+
 def test_filters(two: Room) -> None:
     old, new = two.inspect("old")["Id"], two.inspect("new")["Id"]
     assert two.libpod("pause", "--filter", "label=k").words == old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -395,3 +396,11 @@ def test_nothing_to_write_to(shared: Room) -> None:
     options = ("--read-only", "--read-only-tmpfs=false")
     result = shared.libpod("run", "--rm", *options, IMAGE, "touch", "/tmp/x", status=1)
     assert "Read-only file system" in result.stderr
+
+
+def test_options_of_proc(shared: Room) -> None:
+    options = ("--security-opt", "proc-opts=hidepid=2", "--security-opt", "no-new-privileges=false")
+    command = ("grep", "-e", " /proc proc", "-e", "NoNew", "/proc/mounts", "/proc/self/status")
+    said = shared.say(*options, command=command)
+    assert re.search(r"hidepid=(2|invisible)", said)
+    assert "NoNewPrivs:\t0" in said

@@ -215,6 +215,19 @@ def test_help_has_a_line_for_every_verb_and_names_every_flag(capsys: pytest.Capt
     assert max(map(len, lines)) <= 80
 
 
+def test_the_other_words_for_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", "/srv", "-v"]) == 0
+    assert capsys.readouterr().out == f"libpod version {VERSION}\n"
+    texts = []
+    for words in (["help", "ps"], ["ps", "--help"], ["help"], ["--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code in (0, None)
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[2] == texts[3]
+
+
 def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", "/srv", "--version"]) == 0
     assert capsys.readouterr().out == f"libpod version {VERSION}\n"
