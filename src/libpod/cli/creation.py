@@ -324,7 +324,7 @@ def _spec_options(options: Namespace, config: RuntimeConfig, network_mode: str) 
 
 
 def _namespaces(options: Namespace, network_mode: str, user: str) -> Namespaces:
-    from libpod.oci.options import HOST, Namespaces
+    from libpod.oci.options import Namespaces
 
     return Namespaces(
         pid=_mode("--pid", options.pid),
@@ -332,7 +332,7 @@ def _namespaces(options: Namespace, network_mode: str, user: str) -> Namespaces:
         ipc=_mode("--ipc", options.ipc),
         uts=_mode("--uts", options.uts),
         user=user,
-        cgroup=_mode("--cgroupns", options.cgroupns) if options.cgroupns else HOST,
+        cgroup=_mode("--cgroupns", options.cgroupns) if options.cgroupns else "",
     )
 
 

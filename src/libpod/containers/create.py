@@ -8,6 +8,7 @@ import time
 
 from libpod import failpoints
 from libpod.containers import (
+    firstprocess,
     idmaps,
     joining,
     names,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 DEFAULT_SHM_SIZE = 65536000
 """Bytes, as Podman 4.3."""
 DEFAULT_STOP_TIMEOUT = 10
-DEFAULT_STOP_SIGNAL = 15
 LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
 CGROUPS_MODES = ("enabled", "no-conmon")
 DIRECTORY_MODE = 0o700
@@ -166,6 +166,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
         options = options._replace(spec=options.spec._replace(resources=hostlimits.kept(engine, resources)))
     image = engine.store.image(options.image_id or options.image) if options.image else None
     image_config = _image_config(engine, image)
+    options = firstprocess.resolve(options, image_config)
     secrets: Sequence[Secret] = ()
     if options.secrets:
         from libpod.containers import secretstore
@@ -402,7 +403,7 @@ def _config(
     config.update(_process(options, image_config))
     config.update(_network(options))
     config.update(_volumes(options))
-    config.update(_stop(options, image_config))
+    config.update(_stop(options))
     config.update(_cgroups(engine, options))
     config.update(_logs(engine, options, directory))
     config["conmonPidFile"] = options.conmon_pid_file or os.path.join(run_directory, "conmon.pid")
@@ -540,19 +541,14 @@ def _volumes(options: CreateOptions) -> dict[str, object]:
     }
 
 
-def _stop(options: CreateOptions, image_config: Mapping[str, object]) -> dict[str, object]:
-    from libpod.oci import units
-
-    command = spec.arguments(options.spec, image_config)
-    systemd = systemdmode.wanted(options.systemd, command, init=bool(options.spec.init_program))
-    signal = options.stop_signal
-    if signal is None:
-        of_image = spec.text(image_config, "StopSignal")
-        usual = systemdmode.STOP_SIGNAL if systemd else DEFAULT_STOP_SIGNAL
-        signal = units.signal_number(of_image) if of_image else usual
+def _stop(options: CreateOptions) -> dict[str, object]:
     if options.stop_timeout < 0:
         raise InvalidArgument(f"stop timeout {options.stop_timeout} is negative")
-    return {"stopSignal": signal, "stopTimeout": options.stop_timeout, "systemd": systemd or ""}
+    return {
+        "stopSignal": options.stop_signal,
+        "stopTimeout": options.stop_timeout,
+        "systemd": options.systemd == systemdmode.ALWAYS or "",
+    }
 
 
 def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:

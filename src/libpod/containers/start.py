@@ -13,6 +13,7 @@ from libpod.containers import (
     cleanup,
     connecting,
     defaultmounts,
+    firstprocess,
     idmaps,
     notify,
     secrets,
@@ -413,17 +414,8 @@ def _facts(
         environment=notify.environment(record),
         runtime=engine.runtime.name,
         systemd=systemd,
-        cgroup_version=_cgroup_version() if systemd else 0,
+        cgroup_version=firstprocess.cgroup_version() if systemd else 0,
     )
-
-
-def _cgroup_version() -> int:
-    from libpod.cgroups import hierarchy
-
-    try:
-        return hierarchy.version()
-    except NotSupported:
-        return 0
 
 
 def _user(record: ContainerRecord, specification: Mapping[str, object]) -> tuple[int, int]:

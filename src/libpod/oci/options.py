@@ -29,7 +29,8 @@ class Namespaces(NamedTuple):
     ipc: str = PRIVATE
     uts: str = PRIVATE
     user: str = HOST
-    cgroup: str = HOST
+    cgroup: str = ""
+    """Empty for the host's, but for systemd with cgroups version 2."""
 
     @property
     def chooses_ids(self) -> bool:
