@@ -106,13 +106,30 @@ def differences(store: Store, flags: tuple[str, ...]) -> list[str]:
     return lines + schema.faults(specification)
 
 
-def written_by(store: Store, program: Any, flags: tuple[str, ...]) -> dict[str, Any]:
+# What is not in the stored specification, but made at each start.
+AT_EACH_START = (
+    "--systemd=always", "--tz", "local", "--no-hosts", "--chrootdirs", "/data",
+    "--network", "host", "-u", "7:8",
+)  # fmt: skip
+
+
+def test_what_podman_has_made_comes_up_the_same(store: Store) -> None:
+    theirs = dict(flat(comparable(written_by(store, store.podman, AT_EACH_START))))
+    ours = dict(flat(comparable(written_by(store, store.podman, AT_EACH_START, store.libpod))))
+    assert "/tmp" in ours[".mounts[/tmp].destination"]
+    assert {path: (theirs.get(path), ours.get(path)) for path in theirs | ours} == {
+        path: (value, value) for path, value in theirs.items()
+    }
+
+
+def written_by(store: Store, program: Any, flags: tuple[str, ...], starter: Any = None) -> dict[str, Any]:
+    """The specification of a container that *program* has made, and *starter*, else *program*, brought up."""
     network = () if "--network" in flags else ("--network", "none")
     limits = () if "--ulimit" in flags else ("--ulimit", "nofile=99:99", "--ulimit", "nproc=99:99")
     identifier = program(
         "create", "--name", "c", *network, *limits, *flags, IMAGE, "sleep", "9"
     ).stdout.strip()
-    program("init", "c")
+    (starter or program)("init", "c")
     path = store.path(f"{store.root}/overlay-containers/{identifier}/userdata/config.json")
     text = path.read_text()
     for size, word in ((None, "ID"), (32, "UUID"), (12, "SHORT")):
