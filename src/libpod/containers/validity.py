@@ -22,6 +22,8 @@ def check(options: CreateOptions) -> None:
             raise InvalidArgument(f"command: {word!r} is no text that a process could be given")
     for kind in _NAMESPACES:
         mode = getattr(options.spec.namespaces, kind)
+        if kind == "cgroup" and not mode:
+            continue
         if mode not in (PRIVATE, HOST, POD) and not (
             mode.startswith(("container:", "ns:")) and mode[-1] != ":"
         ):
