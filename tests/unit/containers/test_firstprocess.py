@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from libpod.containers import firstprocess
+from libpod.containers import firstprocess, validity
 from libpod.containers.create import CreateOptions
 from libpod.errors import InvalidArgument
 from libpod.oci.options import HOST, PRIVATE, Namespaces, SpecOptions
@@ -53,3 +53,7 @@ def test_the_control_groups_that_systemd_sees(
 def test_nothing_to_run() -> None:
     with pytest.raises(InvalidArgument, match="no command to run"):
         firstprocess.resolve(CreateOptions(), {})
+
+
+def test_what_nobody_asked_for_is_valid() -> None:
+    validity.check(CreateOptions(spec=TRUE))
