@@ -84,6 +84,12 @@ def test_a_life_with_limits(root: Root) -> None:
     assert not root.exists(group)
 
 
+def test_the_control_groups_that_it_sees(plain: Root) -> None:
+    run = ("run", "--rm", "--network", "none")
+    assert plain.libpod(*run, IMAGE, "cat", "/proc/self/cgroup") == "0::/"
+    assert "libpod_parent" in plain.libpod(*run, "--cgroupns", "host", IMAGE, "cat", "/proc/self/cgroup")
+
+
 def test_what_exceeds_its_memory(root: Root) -> None:
     work = "dd if=/dev/zero of=/dev/null bs=100M count=1; sleep 1; exit 3"
     options = ("--network", "none", "--memory", "16m", "--name", "greedy")

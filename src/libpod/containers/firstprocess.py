@@ -17,13 +17,13 @@ DEFAULT_STOP_SIGNAL = 15
 def resolve(options: CreateOptions, image_config: Mapping[str, object]) -> CreateOptions:
     """*options* with it decided whether systemd is that program, and with the signal that stops it.
 
-    With cgroups version 2 systemd gets a cgroup namespace of its own unless another was asked for: it may
-    write to all control groups that it sees. InvalidArgument for what `systemdmode.wanted` refuses, and for a
-    container with nothing to run.
+    With cgroups version 2 it gets a cgroup namespace of its own unless another was asked for, as with Podman:
+    systemd may write to all control groups that it sees. InvalidArgument for what `systemdmode.wanted`
+    refuses, and for a container with nothing to run.
     """
     command = spec.arguments(options.spec, image_config)
     systemd = systemdmode.wanted(options.systemd, command, init=bool(options.spec.init_program))
-    if systemd and not options.spec.namespaces.cgroup and cgroup_version() == 2:
+    if not options.spec.namespaces.cgroup and cgroup_version() == 2:
         namespaces = options.spec.namespaces._replace(cgroup=PRIVATE)
         options = options._replace(spec=options.spec._replace(namespaces=namespaces))
     return options._replace(

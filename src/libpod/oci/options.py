@@ -30,7 +30,7 @@ class Namespaces(NamedTuple):
     uts: str = PRIVATE
     user: str = HOST
     cgroup: str = ""
-    """Empty for the host's, but for systemd with cgroups version 2."""
+    """Empty for the host's, or with cgroups version 2 its own."""
 
     @property
     def chooses_ids(self) -> bool:

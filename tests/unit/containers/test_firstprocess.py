@@ -36,15 +36,17 @@ def test_systemd_and_its_signal(
     [
         (2, INIT, "", PRIVATE),
         (2, INIT, HOST, HOST),
-        (2, TRUE, "", ""),
+        (2, TRUE, "", PRIVATE),
+        (2, TRUE, HOST, HOST),
+        (1, TRUE, "", ""),
         (1, INIT, "", ""),
         (0, INIT, "", ""),
     ],
 )
-def test_the_control_groups_that_systemd_sees(
+def test_the_control_groups_that_it_sees(
     monkeypatch: pytest.MonkeyPatch, version: int, options: SpecOptions, asked: str, expected: str
 ) -> None:
-    """With version 2 it could write to those of the host."""
+    """Its own with version 2, where systemd could write to those of the host."""
     monkeypatch.setattr(firstprocess, "cgroup_version", lambda: version)
     wanted = CreateOptions(spec=options._replace(namespaces=Namespaces(cgroup=asked)), systemd="true")
     assert firstprocess.resolve(wanted, {}).spec.namespaces.cgroup == expected
