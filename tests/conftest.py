@@ -7,6 +7,7 @@ marker ``starts_processes``. No test leaves a process, a mount or a network name
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ class Guard:
         if event in NETWORK_EVENTS or (event == "socket.connect" and isinstance(arguments[1], tuple)):
             raise RuntimeError(f"a unit test uses the network: {event} {arguments}")
 
+
+# What starts the tests may ignore them, as nohup does, and every program that a test starts would, too.
+for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 guard = Guard()
 sys.addaudithook(guard.hook)

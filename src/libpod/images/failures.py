@@ -21,6 +21,8 @@ _LINE = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 # A sentence of containers/storage with a command of Podman's in it.
 _FEW_IDS = r"(?s)^.*insufficient UIDs or GIDs available in user namespace (\(requested [^)]*\)).*$"
+# What may hold any words and numbers, and tells no cause: addresses, digests.
+_NAMES = r"\b(?:https?|docker)://[^\s\"]+|\bsha256:[0-9a-f]+"
 _ESCAPED = {"n": "\n", "t": "\t"}
 _LONGEST = 2000
 
@@ -52,13 +54,14 @@ RULES = (
         "see signature_policy_path, or /etc/containers/policy.json",
     ),
     Rule(
-        r"unauthorized|authentication required|[Dd]enied|invalid username/password|status 40[13]|40[13] \(",
+        r"unauthorized|authentication required|[Dd]enied|invalid username/password|\bstatus 40[13]\b|"
+        r"\b40[13] \(",
         errors.AccessDenied,
         "log in: libpod login REGISTRY",
     ),
     Rule(r"no image found in", errors.ImageUnknown, "choose another machine: --arch, --os, --variant"),
     Rule(
-        r"manifest unknown|name unknown|repository .*not found|not found: manifest|tag unknown|404",
+        r"manifest unknown|name unknown|repository .*not found|not found: manifest|tag unknown|\b404\b",
         errors.ImageUnknown,
         "check the name and the tag",
     ),
@@ -93,8 +96,9 @@ def explain(outcome: Outcome, image: str) -> TransferError:
         how = f"skopeo was killed by {process.signal_name(-outcome.status)}"
         said = f"{how}: {said}" if said else how
         return errors.TransferError(f"{image}: {said}", image=image)
+    told = re.sub(rf"{_NAMES}|(?<![\w/.:-]){re.escape(image)}(?![\w/-])", "…", said)
     for rule in RULES:
-        if re.search(rule.words, said):
+        if re.search(rule.words, told):
             return rule.error(f"{image}: {said}", image=image, hint=rule.hint)
     return errors.TransferError(
         f"{image}: {said or f'skopeo ended with status {outcome.status}'}", image=image

@@ -49,6 +49,20 @@ def test_causes(said: str, kind: type[errors.TransferError]) -> None:
     assert (error.hint is None) == (kind is errors.RegistryBlocked or "nobody" in said)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'pinging 127.0.0.1:40491: Get \\"https://127.0.0.1:40491/v2/\\": x509: unknown authority',
+        'Get \\"https://denied.example/v2/manifest unknown\\": x509: unknown authority',
+        "trying to reuse blob sha256:40404040 at destination: x509: unknown authority",
+        "reading manifest of h:404/signature/gzip: x509: unknown authority",
+    ],
+)
+def test_names_tell_no_cause(said: str) -> None:
+    error = failures.explain(Outcome(1, b"", f'{START}{said}"\n'.encode()), "h:404/signature/gzip")
+    assert type(error) is errors.RegistryUntrusted
+
+
 def test_other_ends() -> None:
     assert "killed by SIGKILL" in failures.explain(Outcome(-9, b"", b""), "a").message
     assert failures.explain(Outcome(3, b"", b""), "a").message == "a: skopeo ended with status 3"
