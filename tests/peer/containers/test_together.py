@@ -229,7 +229,7 @@ def test_what_we_cannot_set_up_is_not_started_without_it(
 @pytest.mark.parametrize(
     "options",
     [
-        ("-v", "data:/data:O"),
+        ("-v", "data:/data:nonsense"),
         ("--security-opt", "label=type:x"),
         ("--security-opt", "apparmor=x"),
         ("--network", "nowhere"),
