@@ -72,7 +72,7 @@ def leaves_nothing_behind(
     thorough = not is_unit_test(request)
     before = _processes(ours, thorough=thorough), _mounts(ours, thorough=thorough)
     yield
-    processes = leftovers.reap(_processes(ours, thorough=thorough) - before[0] - leftovers.kept)
+    processes = leftovers.ending(_processes(ours, thorough=thorough) - before[0] - leftovers.kept)
     mounts = [point for point in _mounts(ours, thorough=thorough) if point not in before[1]]
     if not processes and not mounts:
         return

@@ -83,6 +83,17 @@ def reap(pids: Iterable[int]) -> set[int]:
     return alive
 
 
+def ending(pids: Iterable[int]) -> set[int]:
+    """Return those of *pids* that live on: one that was killed, and is not our child, takes a moment."""
+    alive = reap(pids)
+    for _ in range(50):
+        if not alive:
+            break
+        time.sleep(0.02)
+        alive = reap(alive)
+    return alive
+
+
 def end(pids: Iterable[int]) -> None:
     """Kill *pids* and wait a moment for them, so that one bad test does not spoil the next."""
     for pid in pids:
