@@ -91,12 +91,17 @@ def test_the_control_groups_that_it_sees(plain: Root) -> None:
 
 
 def test_what_exceeds_its_memory(root: Root) -> None:
+    """conmon 2.1.6 does not see every such end with version 2, so there are some."""
     work = "dd if=/dev/zero of=/dev/null bs=100M count=1; sleep 1; exit 3"
-    options = ("--network", "none", "--memory", "16m", "--name", "greedy")
-    command = ("libpod", "--cgroup-manager", root.manager, "run", *options, IMAGE, "sh", "-c", work)
-    assert root.guest.run(*command, check=False).returncode == 3
-    state = root.state("greedy")
-    assert (state["OOMKilled"], state["ExitCode"]) == (True, 3)
+    command = ("--network", "none", "--memory", "16m", "--name", "greedy", IMAGE, "sh", "-c", work)
+    for _ in range(8):
+        run = root.guest.run("libpod", "--cgroup-manager", root.manager, "run", *command, check=False)
+        state = root.state("greedy")
+        assert (run.returncode, state["ExitCode"]) == (3, 3)
+        root.libpod("rm", "greedy")
+        if state["OOMKilled"]:
+            return
+    pytest.fail("none was seen as out of memory")
 
 
 def test_checkpoint_and_restore(root: Root) -> None:
