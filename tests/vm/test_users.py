@@ -67,7 +67,7 @@ def test_limits_are_kept_in_a_scope_of_the_user(anna: Anna) -> None:
     assert anna.guest.settings(group, *FILES) == FILES
     conmon = f"{anna.service}/user.slice/libpod-conmon-{identifier}.scope"
     assert anna.guest.group(state["ConmonPid"]) == conmon
-    assert anna.libpod("exec", "web", "cat", "/proc/self/cgroup") == f"0::{group}"
+    assert anna.libpod("exec", "web", "cat", "/proc/self/cgroup") == "0::/"
     (figures,) = json.loads(anna.libpod("stats", "--no-stream", "--format", "json"))
     assert figures["mem_usage"].endswith(" / 67.11MB")
     assert figures["pids"] == "1"
@@ -87,20 +87,24 @@ def test_podman_drives_the_same_container(anna: Anna) -> None:
     assert anna.guest.settings(group, "cgroup.freeze") == {"cgroup.freeze": "0"}
     assert anna.state("web")["Status"] == "running"
     assert "67.11MB" in anna.do("podman", "stats", "--no-stream").stdout
-    assert anna.do("podman", "exec", "web", "cat", "/proc/self/cgroup").stdout == f"0::{group}\n"
+    assert anna.do("podman", "exec", "web", "cat", "/proc/self/cgroup").stdout == "0::/\n"
+    assert anna.group("web") == group
     anna.do("podman", "stop", "--time", "0", "web")
     anna.do("podman", "start", "web")
     assert anna.guest.settings(anna.group("web"), *FILES) == FILES
 
 
 def test_what_exceeds_its_limits(anna: Anna) -> None:
-    """The child is killed, not the first process: conmon looks at a group that is there still."""
+    """The child is killed, not the first process: conmon looks at a group that is there still.
+
+    That it sees it each time cannot be relied on: see test_root.
+    """
     work = "dd if=/dev/zero of=/dev/null bs=100M count=1; sleep 1; for i in 1 2 3 4 5 6; do sleep 9 & done"
     options = ("--memory", "16m", "--pids-limit", "5", "--network", "none")
     result = anna.do("libpod", "run", "--name", "greedy", *options, IMAGE, "sh", "-c", work, check=False)
     assert "can't fork" in result.stderr
     assert result.returncode == 2
-    assert anna.state("greedy")["OOMKilled"] is True
+    assert f"oom_memcg={anna.service}/" in anna.guest.shell("dmesg")
 
 
 def test_a_pod_is_a_slice_of_the_user(anna: Anna) -> None:
