@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from libpod.cgroups import limits
 from libpod.cgroups.hierarchy import Cgroup, check_path
 from libpod.errors import InvalidArgument
 
@@ -52,6 +51,8 @@ class CgroupfsManager:
         self.check_parent(parent or self.default_parent)
         path = self.pod_cgroup(parent, pod_id)
         if resources and path:
+            from libpod.cgroups import limits
+
             group = Cgroup(path)
             was_there = group.exists()
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from libpod.cgroups import hierarchy, limits
+from libpod.cgroups import hierarchy
 from libpod.cgroups.hierarchy import Cgroup
 from libpod.errors import InvalidArgument, NotSupported, SystemdError
 
@@ -106,8 +106,12 @@ class SystemdManager:
         parent = self.parent_of(parent)
         unit = self._pod_unit(parent, pod_id)
         properties = {b"Wants": [parent.rpartition("/")[2].encode()], b"DefaultDependencies": False}
-        version = hierarchy.version() if resources else 0
-        limiting = limits.properties(resources, version) if resources else {}
+        version, limiting = 0, {}
+        if resources:
+            from libpod.cgroups import limits
+
+            version = hierarchy.version()
+            limiting = limits.properties(resources, version)
         with self._systemd() as systemd:
             made = systemd.start(unit, f"libpod pod {pod_id}", {**properties, **_ACCOUNTING, **limiting})
             if limiting and not made:
@@ -127,6 +131,8 @@ class SystemdManager:
         self, parent: str, pod_id: str, resources: Mapping[str, object], version: int
     ) -> None:
         """Set what systemd has no property for."""
+        from libpod.cgroups import limits
+
         group = Cgroup(self.pod_group(parent, pod_id))
         if version == 1:
             group.create(_DIRECTLY)

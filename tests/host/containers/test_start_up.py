@@ -23,7 +23,7 @@ NEVER = {
     "argparse", "base64", "copy", "dataclasses", "datetime", "filelock", "gettext", "hashlib", "inspect",
     "json", "locale", "logging", "pathlib", "platform", "psutil", "pystemd", "random", "re", "runpy", "shlex",
     "shutil", "sqlite3", "subprocess", "tempfile", "threading", "typing", "zlib", "libpod.boot.refresh",
-    "libpod.cli.parser", "libpod.images.manager",
+    "libpod.cgroups.limits", "libpod.cli.parser", "libpod.images.manager",
 }  # fmt: skip
 # What only a start of a container needs.
 STARTING = {"libpod.containers.create", "libpod.containers.start", "libpod.oci.finalize", "libpod.oci.spec"}
