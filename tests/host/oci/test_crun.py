@@ -49,7 +49,7 @@ def test_a_life_with_crun(room: Room) -> None:
     sleep = ("sh", "-c", "while :; do sleep 0.1; done")
     said, *rest = run_there(
         room,
-        room.command("run", "--rm", *OPTIONS, *image, "cat", "/proc/self/cgroup"),
+        room.command("run", "--rm", "--cgroupns", "host", *OPTIONS, *image, "cat", "/proc/self/cgroup"),
         room.command("run", "-d", "--name", "c", *OPTIONS, *image, *sleep),
         room.command("exec", "c", "echo", "inside"),
         room.command("pause", "c"),
