@@ -195,7 +195,8 @@ def test_user_namespaces_of_pods(make_store: MakeStore, maker: str, kind: str) -
             assert found["IDMappings"]["UidMap"] == [f"0:{first}:{size}"]
             assert found["UsernsMode"] == f"container:{inspect(run, 'p')['InfraContainerID']}"
     for run in (*both, *both):
-        run("pod", "stop", "-t", "0", "p")
+        # The containers end by themselves, now and then while Podman stops them; then it says so.
+        assert run("pod", "stop", "-t", "0", "p", check=False).status == 0
         run("pod", "start", "p")
     store.reboot()
     store.machine.run(["sh", "-ec", script])
