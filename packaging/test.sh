@@ -25,6 +25,7 @@ packages=(
     python3-filelock python3-psutil python3-pystemd python3-tomli
     # what the tests run
     buildah umoci docker-registry openssl busybox-static catatonit slirp4netns fuse-overlayfs mmdebstrap systemd-container strace e2fsprogs
+    tzdata
     qemu-system-x86
     golang-go golang-github-coreos-bbolt-dev golang-github-opencontainers-specs-dev criu crun shellcheck lintian rpm
     python3-pytest python3-pytest-xdist python3-hypothesis python3-jsonschema

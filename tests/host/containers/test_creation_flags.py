@@ -120,8 +120,9 @@ def test_without_systemd(shared: Room) -> None:
 # ---------------------------------------------------------------- files
 
 
-@pytest.mark.skipif(not ZONES.is_dir(), reason="tzdata is not installed")
 def test_time_zone(shared: Room) -> None:
+    if not ZONES.is_dir():
+        tools.missing("tzdata")
     words = ("sh", "-c", "md5sum < /etc/localtime; cat /proc/mounts | grep -c localtime")
     for zone, path in (("Europe/Berlin", ZONES / "Europe/Berlin"), ("local", Path("/etc/localtime"))):
         shared.libpod("create", "--name", "c", "--tz", zone, IMAGE, *words)
