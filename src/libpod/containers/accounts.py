@@ -9,7 +9,6 @@ copies are bound over them.
 from __future__ import annotations
 
 import os
-import stat
 
 from libpod.containers import idmaps
 from libpod.errors import FileError, InvalidArgument
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from libpod.state.records import ContainerRecord
 
 PASSWD, GROUP = "/etc/passwd", "/etc/group"
-_LARGEST_FILE = 1 << 24
 
 
 class _Entries(NamedTuple):
@@ -147,14 +145,10 @@ def _is_own(record: ContainerRecord, specification: Mapping[str, object]) -> boo
 def _write(
     record: ContainerRecord, root: str, path: str, text: str, copied: dict[str, str], *, in_place: bool
 ) -> None:
-    descriptor = rooted.open_file(root, path)
-    if descriptor is None:
+    data = users.read(root, path)
+    if data is None:
         # An image without accounts.
         return
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            return
-        data = stream.read(_LARGEST_FILE)
     if data and not data.endswith(b"\n"):
         text = "\n" + text
     if in_place:

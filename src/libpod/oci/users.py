@@ -112,16 +112,20 @@ def _number(text: str) -> int | None:
     return int(text) if int(text) <= MAXIMUM_ID else None
 
 
-def _lines(root: str, path: str, least: int) -> Iterator[list[str]]:
-    """The entries of a file like passwd(5) with at least so many fields; none if there is no file."""
+def read(root: str, path: str) -> bytes | None:
+    """The file *path*, passwd(5) or group(5), in the container's *root*; None if there is no plain file."""
     descriptor = rooted.open_file(root, path)
     if descriptor is None:
-        return
+        return None
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            return
-        data = stream.read(_MAXIMUM_SIZE)
-    for line in data.decode("utf-8", "replace").splitlines():
+            return None
+        return stream.read(_MAXIMUM_SIZE)
+
+
+def _lines(root: str, path: str, least: int) -> Iterator[list[str]]:
+    """The entries of a file like passwd(5) with at least so many fields; none if there is no file."""
+    for line in (read(root, path) or b"").decode("utf-8", "replace").splitlines():
         fields = line.strip().split(":")
         if len(fields) >= least and not line.startswith("#"):
             yield fields
