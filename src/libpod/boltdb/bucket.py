@@ -14,7 +14,6 @@ from libpod.boltdb.layout import (
     PAGE_HEADER_SIZE,
 )
 from libpod.boltdb.nodes import Branch, Leaf, decode_node, encode_leaf
-from libpod.boltdb.tree import balance, collect_tree, write_tree
 from libpod.errors import DatabaseCorrupt, InvalidArgument, NoSuchObject, ObjectExists
 
 TYPE_CHECKING = False
@@ -287,6 +286,8 @@ class Bucket:
         tx = self._tx
         if tx is None or not (self._changed or (self._node is not None and self._node.dirty)):
             return
+        from libpod.boltdb.tree import balance, write_tree
+
         if self._node is not None and self._node.dirty:
             node = balance(tx, self._node)
             if self._parent is not None and isinstance(node, Leaf) and _fits_inline(node, tx.page_size):
@@ -317,6 +318,8 @@ class Bucket:
         return self._collect()[0]
 
     def _collect(self) -> tuple[dict[int, int], list[Bucket]]:
+        from libpod.boltdb.tree import collect_tree
+
         tx = self._live()
         pages: dict[int, int] = {}
         buckets: list[Bucket] = [self]

@@ -13,10 +13,9 @@ from libpod.values import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from libpod.cgroups.figures import Figures
-    from libpod.cgroups.hierarchy import Hierarchy
+    from libpod.cgroups.figures import Figures, Reader
 
 MANAGERS = ("cgroupfs", "systemd", "disabled")
 
@@ -76,13 +75,10 @@ class Manager(Protocol):
 
     # ------------------------------------------------------------ both
 
-    def figures(
-        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
-    ) -> Figures:
+    def figures(self, group: str, reader: Reader | None = None) -> Figures:
         """What the kernel counts for a group, as `container_cgroup` and `pod_group` name it.
 
-        Who asks for many groups looks once for what is *mounted* (`hierarchy.hierarchies`). A *brief* reading
-        is quicker and has less; see `cgroups.figures.read`.
+        Who asks for many groups, or for less, makes a *reader* first.
 
         FileError (ENOENT) if there is no such group, NotSupported where control groups are disabled.
         """

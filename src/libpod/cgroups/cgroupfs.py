@@ -7,10 +7,9 @@ from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from libpod.cgroups.figures import Figures
-    from libpod.cgroups.hierarchy import Hierarchy
+    from libpod.cgroups.figures import Figures, Reader
 
 DEFAULT_PARENT = "/libpod_parent"
 CONMON = "conmon"
@@ -87,13 +86,11 @@ class CgroupfsManager:
         """Remove its directories in every hierarchy."""
         Cgroup(self.container_path(parent, container_id)).remove()
 
-    def figures(
-        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
-    ) -> Figures:
+    def figures(self, group: str, reader: Reader | None = None) -> Figures:
         """Read from the mounted hierarchies."""
         from libpod.cgroups import figures
 
-        return figures.read(group, mounted, brief=brief)
+        return (reader or figures.Reader()).read(group)
 
 
 def _below(parent: str, name: str) -> str:

@@ -6,10 +6,9 @@ from libpod.errors import NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from libpod.cgroups.figures import Figures
-    from libpod.cgroups.hierarchy import Hierarchy
+    from libpod.cgroups.figures import Figures, Reader
 
 
 class DisabledManager:
@@ -56,13 +55,7 @@ class DisabledManager:
     def remove_container(self, parent: str, container_id: str) -> None:
         """Remove nothing."""
 
-    def figures(
-        self,
-        group: str,  # noqa: ARG002
-        mounted: Sequence[Hierarchy] | None = None,  # noqa: ARG002
-        *,
-        brief: bool = False,  # noqa: ARG002
-    ) -> Figures:
+    def figures(self, group: str, reader: Reader | None = None) -> Figures:  # noqa: ARG002
         """Always NotSupported."""
         raise NotSupported(
             "without control groups nothing is counted", hint='use cgroup_manager = "cgroupfs" or "systemd"'

@@ -11,11 +11,12 @@ import os
 
 from libpod.cgroups.hierarchy import check_path, hierarchies
 from libpod.errors import FileError
+from libpod.host import files
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from libpod.cgroups.hierarchy import Hierarchy
 
@@ -23,8 +24,6 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _SECOND = 1_000_000_000
 # Version 1 writes the largest whole number of pages for "no limit"; anything as large means the same.
 _NO_LIMIT = 1 << 62
-_MAIN = frozenset(("cpu", "memory", "pids", "block_read"))
-_LARGEST = 1 << 16
 _MISSING = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.ENOTDIR)
 
 
@@ -53,141 +52,141 @@ class Figures(NamedTuple):
     """Bytes written to block devices."""
 
 
-def read(group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False) -> Figures:
-    """The figures of the control group *group*, a path from the root of the hierarchies.
+_NOTHING = (0,) * len(Figures._fields)
+
+
+class Reader:
+    """Reads one group after another: which files there are to read is found out once.
 
     *mounted* are the hierarchies, where they are known. What `stats` does not show (user and system time,
-    inactive cache, limit of processes) may be left at 0 in a *brief* reading: to count the cache takes the
-    kernel longer than all else. FileError (ENOENT) if there is no such group in any of them; InvalidArgument
-    if it is not a path.
+    inactive cache, limit of processes) is left at 0 in a *brief* reading, which is quicker: to count the
+    cache takes the kernel longer than all else.
     """
-    check_path(group)
-    found: dict[str, int] = {}
-    places = hierarchies() if mounted is None else mounted
-    name = group.strip("/")
-    # Version 1 first: a version 2 hierarchy beside it has what is counted without any controller.
-    for hierarchy in sorted(places, key=_version):
-        if hierarchy.version == 2 and found.keys() >= _MAIN:
-            break
-        for key, value in _of(hierarchy, f"{hierarchy.mount_point}/{name}", brief=brief):
-            found.setdefault(key, value)
-    if not found and not any(os.path.isdir(f"{hierarchy.mount_point}/{name}") for hierarchy in places):
-        raise FileError("read control group", group, FileNotFoundError(errno.ENOENT, "no such control group"))
-    return Figures(**found)
+
+    __slots__ = ("_mounted", "_sources")
+
+    def __init__(self, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False) -> None:
+        self._mounted = hierarchies() if mounted is None else mounted
+        # Version 1 first: a version 2 hierarchy beside it has what is counted without any controller.
+        self._sources = [
+            (hierarchy.mount_point, "/" + source.file, source.key, source.parse)
+            for hierarchy in sorted(self._mounted, key=_version)
+            for source in (_VERSION_2 if hierarchy.version == 2 else _VERSION_1)
+            if source.controller in hierarchy.controllers or hierarchy.version == 2
+            if not (brief and source.long)
+        ]
+
+    def read(self, group: str) -> Figures:
+        """The figures of the control group *group*, a path from the root of the hierarchies.
+
+        FileError (ENOENT) if there is no such group in any of them; InvalidArgument if it is not a path.
+        """
+        check_path(group)
+        path = "/" + group.strip("/")
+        found: dict[str, int] = {}
+        for mount_point, file, key, parse in self._sources:
+            if key not in found:
+                file_path = mount_point + path + file
+                try:
+                    text = files.read_kernel(file_path)
+                except OSError as error:
+                    # The group ended meanwhile, or has not this controller.
+                    if error.errno not in _MISSING:
+                        raise FileError("read", file_path, error) from error
+                else:
+                    parse(text, key, found)
+        if not found and not any(os.path.isdir(hierarchy.mount_point + path) for hierarchy in self._mounted):
+            missing = FileNotFoundError(errno.ENOENT, "no such control group")
+            raise FileError("read control group", group, missing)
+        return Figures._make(map(found.get, Figures._fields, _NOTHING))
 
 
 def _version(hierarchy: Hierarchy) -> int:
     return hierarchy.version
 
 
-def _of(hierarchy: Hierarchy, directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
-    if hierarchy.version == 2:
-        yield from _unified(directory, brief=brief)
-        return
-    if "cpuacct" in hierarchy.controllers:
-        yield from _cpu(directory, brief=brief)
-    if "memory" in hierarchy.controllers:
-        yield from _memory(directory, brief=brief)
-    if "pids" in hierarchy.controllers:
-        yield from _pids(directory, brief=brief)
-    if "blkio" in hierarchy.controllers:
-        yield from _block(directory)
+# ---------------------------------------------------------------- what the files say
 
 
-# ---------------------------------------------------------------- version 1
+def _number(text: bytes, key: str, found: dict[str, int]) -> None:
+    """One number, or "max" for no limit."""
+    value = 0 if text == b"max\n" else int(text)
+    found[key] = 0 if value >= _NO_LIMIT else value
 
 
-def _cpu(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
-    yield from _number("cpu", f"{directory}/cpuacct.usage")
-    if brief:
-        return
-    # In clock ticks; older kernels have no other file for the two.
-    for line in _lines(f"{directory}/cpuacct.stat"):
-        name, _, value = line.partition(" ")
-        if name in ("user", "system"):
-            yield f"cpu_{name}", int(value) * _SECOND // _TICKS
+def _ticks(text: bytes, _key: str, found: dict[str, int]) -> None:
+    """In clock ticks; older kernels have no other file for the two."""
+    for name, value in _pairs(text):
+        if name in (b"user", b"system"):
+            found.setdefault(f"cpu_{name.decode()}", value * _SECOND // _TICKS)
 
 
-def _memory(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
-    yield from _number("memory", f"{directory}/memory.usage_in_bytes")
-    yield from _number("memory_limit", f"{directory}/memory.limit_in_bytes")
-    if not brief:
-        yield from _named(f"{directory}/memory.stat", {"total_inactive_file": "memory_inactive"})
+def _cpu_stat(text: bytes, _key: str, found: dict[str, int]) -> None:
+    for name, microseconds in _pairs(text):
+        if name in _CPU_STAT:
+            found.setdefault(_CPU_STAT[name], microseconds * 1000)
 
 
-def _block(directory: str) -> Iterator[tuple[str, int]]:
-    lines = _lines(f"{directory}/blkio.throttle.io_service_bytes_recursive")
-    lines = lines or _lines(f"{directory}/blkio.throttle.io_service_bytes")
-    if not lines:
-        return
-    totals = {"Read": 0, "Write": 0}
-    for line in lines:
-        # `MAJOR:MINOR Read BYTES`
-        words = line.split()
-        if len(words) == 3 and words[1] in totals:
-            totals[words[1]] += int(words[2])
-    yield "block_read", totals["Read"]
-    yield "block_written", totals["Write"]
+def _total_inactive(text: bytes, key: str, found: dict[str, int]) -> None:
+    found[key] = dict(_pairs(text)).get(b"total_inactive_file", 0)
 
 
-# ---------------------------------------------------------------- version 2
+def _inactive(text: bytes, key: str, found: dict[str, int]) -> None:
+    found[key] = dict(_pairs(text)).get(b"inactive_file", 0)
 
 
-def _unified(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
-    names = {"usage_usec": "cpu", "user_usec": "cpu_user", "system_usec": "cpu_system"}
-    for name, microseconds in _named(f"{directory}/cpu.stat", names):
-        yield name, microseconds * 1000
-    yield from _number("memory", f"{directory}/memory.current")
-    yield from _number("memory_limit", f"{directory}/memory.max")
-    if not brief:
-        yield from _named(f"{directory}/memory.stat", {"inactive_file": "memory_inactive"})
-    yield from _pids(directory, brief=brief)
-    yield from _io(directory)
-
-
-def _io(directory: str) -> Iterator[tuple[str, int]]:
-    lines = _lines(f"{directory}/io.stat")
-    for name, key in (("block_read", "rbytes="), ("block_written", "wbytes=")):
-        # `MAJOR:MINOR rbytes=BYTES wbytes=BYTES …`
-        words = (word for line in lines for word in line.split())
+def _block_bytes(text: bytes, _key: str, found: dict[str, int]) -> None:
+    """`MAJOR:MINOR Read BYTES`, and a total."""
+    lines = [line.split() for line in text.splitlines()]
+    for name, what in (("block_read", b"Read"), ("block_written", b"Write")):
         if lines:
-            yield name, sum(int(word.removeprefix(key)) for word in words if word.startswith(key))
+            found[name] = sum(int(words[2]) for words in lines if len(words) == 3 and words[1] == what)
 
 
-# ---------------------------------------------------------------- both
+def _io_stat(text: bytes, _key: str, found: dict[str, int]) -> None:
+    """`MAJOR:MINOR rbytes=BYTES wbytes=BYTES …`"""
+    words = text.split()
+    for name, what in (("block_read", b"rbytes="), ("block_written", b"wbytes=")):
+        found[name] = sum(int(word.removeprefix(what)) for word in words if word.startswith(what))
 
 
-def _pids(directory: str, *, brief: bool) -> Iterator[tuple[str, int]]:
-    yield from _number("pids", f"{directory}/pids.current")
-    if not brief:
-        yield from _number("pids_limit", f"{directory}/pids.max")
+def _pairs(text: bytes) -> Iterator[tuple[bytes, int]]:
+    """From lines `KEY NUMBER`."""
+    for line in text.splitlines():
+        name, _, value = line.partition(b" ")
+        yield name, int(value)
 
 
-def _number(name: str, path: str) -> Iterator[tuple[str, int]]:
-    """The number in a file, 0 for no limit; nothing if the controller is not there."""
-    for line in _lines(path):
-        value = 0 if line == "max" else int(line)
-        yield name, 0 if value >= _NO_LIMIT else value
+_CPU_STAT = {b"usage_usec": "cpu", b"user_usec": "cpu_user", b"system_usec": "cpu_system"}
 
 
-def _named(path: str, names: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """From lines `KEY NUMBER`, those with a name of ours."""
-    for line in _lines(path):
-        key, _, value = line.partition(" ")
-        if key in names:
-            yield names[key], int(value)
+class _Source(NamedTuple):
+    """A file that is read unless the figure *key* is known; *parse* puts that there, and maybe more."""
+
+    controller: str
+    file: str
+    key: str
+    parse: Callable[[bytes, str, dict[str, int]], None]
+    long: bool = False
 
 
-def _lines(path: str) -> list[str]:
-    # Not by `libpod.host.files`: there are many of these, and the kernel gives each in one piece.
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, _LARGEST).decode().split("\n")[:-1]
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        # The group ended meanwhile, or has not this controller.
-        if error.errno in _MISSING:
-            return []
-        raise FileError("read", path, error) from error
+_VERSION_1 = (
+    _Source("cpuacct", "cpuacct.usage", "cpu", _number),
+    _Source("cpuacct", "cpuacct.stat", "cpu_user", _ticks, long=True),
+    _Source("memory", "memory.usage_in_bytes", "memory", _number),
+    _Source("memory", "memory.limit_in_bytes", "memory_limit", _number),
+    _Source("memory", "memory.stat", "memory_inactive", _total_inactive, long=True),
+    _Source("pids", "pids.current", "pids", _number),
+    _Source("pids", "pids.max", "pids_limit", _number, long=True),
+    _Source("blkio", "blkio.throttle.io_service_bytes_recursive", "block_read", _block_bytes),
+    _Source("blkio", "blkio.throttle.io_service_bytes", "block_read", _block_bytes),
+)
+_VERSION_2 = (
+    _Source("cpu", "cpu.stat", "cpu", _cpu_stat),
+    _Source("memory", "memory.current", "memory", _number),
+    _Source("memory", "memory.max", "memory_limit", _number),
+    _Source("memory", "memory.stat", "memory_inactive", _inactive, long=True),
+    _Source("pids", "pids.current", "pids", _number),
+    _Source("pids", "pids.max", "pids_limit", _number, long=True),
+    _Source("io", "io.stat", "block_read", _io_stat),
+)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from libpod.cgroups.figures import Figures
-    from libpod.cgroups.hierarchy import Hierarchy
+    from libpod.cgroups.figures import Figures, Reader
 
 SLICE = ".slice"
 DEFAULT_PARENT = "machine.slice"
@@ -189,13 +188,11 @@ class SystemdManager:
             systemd.stop(f"libpod-{container_id}.scope")
             systemd.reset_failed(f"libpod-conmon-{container_id}.scope")
 
-    def figures(
-        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
-    ) -> Figures:
+    def figures(self, group: str, reader: Reader | None = None) -> Figures:
         """Read from the mounted hierarchies, as systemd does not know all of them."""
         from libpod.cgroups import figures
 
-        return figures.read(group, mounted, brief=brief)
+        return (reader or figures.Reader()).read(group)
 
     @contextlib.contextmanager
     def _systemd(self) -> Iterator[Systemd]:

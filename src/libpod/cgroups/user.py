@@ -18,11 +18,8 @@ from libpod.host import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from libpod.cgroups import Manager
-    from libpod.cgroups.figures import Figures
-    from libpod.cgroups.hierarchy import Hierarchy
+    from libpod.cgroups.figures import Figures, Reader
 
 _SLICE = ".slice"
 
@@ -62,15 +59,13 @@ class UserCgroupfsManager(CgroupfsManager):
         if self._has_group(parent):
             super().remove_container(parent, container_id)
 
-    def figures(
-        self, group: str, mounted: Sequence[Hierarchy] | None = None, *, brief: bool = False
-    ) -> Figures:
+    def figures(self, group: str, reader: Reader | None = None) -> Figures:
         """NotSupported for a container without a group."""
         if not group:
             raise NotSupported(
                 "containers of a user without delegated control groups are not counted", hint=HINT
             )
-        return super().figures(group, mounted, brief=brief)
+        return super().figures(group, reader)
 
 
 class UserSystemdManager(SystemdManager):

@@ -184,6 +184,7 @@ def _add(parser: Grammar, short: str, name: str, **keywords: object) -> None:
 
 def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     """What the flags ask for. Raises InvalidArgument, naming the flag, for what cannot be."""
+    from libpod import sizes
     from libpod.containers.create import DEFAULT_SHM_SIZE, DEFAULT_STOP_TIMEOUT, CreateOptions
     from libpod.oci import units
 
@@ -191,7 +192,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
     unknown = sorted(set(log) - {"path", "max-size", "tag"})
     if unknown:
         raise InvalidArgument(f"--log-opt {unknown[0]} is not supported", hint="path, max-size and tag are")
-    shm_size = units.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
+    shm_size = sizes.memory_size(options.shm_size, "shm-size") if options.shm_size else DEFAULT_SHM_SIZE
     timeout = limits.number("--stop-timeout", options.stop_timeout)
     network_mode, network = networking.parse(options, config)
     restart_policy, restart_retries = _restart(options)

@@ -132,7 +132,7 @@ def _table(catalog: Catalog, rows: Sequence[Row], options: Namespace) -> str:
 
 def _cells(catalog: Catalog, row: Row, options: Namespace) -> list[str]:
     from libpod.images import listing
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     cells = [row.repository, row.tag, *([row.image.digest or "<none>"] if options.digests else [])]
     cells.append(_id(row.image.id, whole=options.no_trunc))
@@ -143,7 +143,7 @@ def _cells(catalog: Catalog, row: Row, options: Namespace) -> list[str]:
 def _fields(catalog: Catalog, row: Row, described: dict[str, object]) -> dict[str, object]:
     """What a template may use: what JSON has, and Podman's fields for templates."""
     from libpod.images import listing
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     ago = _ago(listing.moment(row.image).timestamp())
     return {
@@ -208,7 +208,7 @@ def _step_as_json(step: Step) -> dict[str, object]:
 def _step_cells(step: Step, options: Namespace) -> list[str]:
     from datetime import datetime
 
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     try:
         created = _ago(datetime.fromisoformat(step.created).timestamp()) if options.human else step.created
@@ -257,7 +257,7 @@ def configure_tree(parser: Grammar) -> None:
 
 
 def _tree(options: Namespace) -> int:
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     images = opened(options)
     catalog = images.catalog()
@@ -271,7 +271,7 @@ def _tree(options: Namespace) -> int:
 
 
 def _branches(nodes: Sequence[Node], indent: str) -> Iterator[str]:
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     for number, node in enumerate(nodes, 1):
         last = number == len(nodes)

@@ -18,12 +18,13 @@ _SWAPPINESS: Final = range(101)
 
 def resources(options: Namespace) -> Resources:
     """What the flags ask for. InvalidArgument, naming the flag, for what no control group takes."""
-    from libpod.oci import devices, units
+    from libpod import sizes
+    from libpod.oci import devices
     from libpod.oci.options import Resources
 
     def size(flag: str) -> int | None:
         text = getattr(options, flag.replace("-", "_"))
-        return units.memory_size(text, flag) if text is not None else None
+        return sizes.memory_size(text, flag) if text is not None else None
 
     period, quota = _cpu_time(options)
     return Resources(

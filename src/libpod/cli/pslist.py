@@ -148,7 +148,7 @@ def fields(row: Row, cells: Mapping[str, str], created: str) -> dict[str, object
 
 def size_text(size: Mapping[str, int] | None) -> str:
     """`12B (virtual 4.2MB)`."""
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
 
     if size is None:
         return ""

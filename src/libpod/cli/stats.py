@@ -88,7 +88,7 @@ def _read(manager: Manager, options: Namespace, settings: Settings) -> list[Usag
     from libpod.errors import NoSuchContainer
 
     with stores.Store(options, settings) as store:
-        found = items.read_containers(store.state).containers
+        found = items.read_states(store.state).containers
     if options.container and not found:
         raise NoSuchContainer(options.container[0])
     chosen = [items.find(found, name) for name in options.container]
@@ -111,7 +111,7 @@ def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namesp
 
 def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[str]:
     """The texts of one row."""
-    from libpod.oci.units import human_size
+    from libpod.sizes import human_size
     from libpod.times import span
 
     def size(number: int) -> str:

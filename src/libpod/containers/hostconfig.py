@@ -8,7 +8,7 @@ the program that asks, not of the container. `EffectiveCaps` and `BoundingCaps` 
 from __future__ import annotations
 
 from libpod.containers import mounts, ports
-from libpod.oci.units import human_size
+from libpod.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -122,6 +122,11 @@ def read_containers(state: State) -> Store:
     return Store([container_item(record) for record in state.all_containers(with_linux=False)])
 
 
+def read_states(state: State) -> Store:
+    """The same without their OCI specifications, for what only asks how they are."""
+    return Store([container_item(record) for record in state.all_containers(with_spec=False)])
+
+
 def read_with_pods(state: State) -> Store:
     """The same with the pods."""
     found = read_containers(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from libpod.cgroups.hierarchy import hierarchies
+from libpod.cgroups.figures import Reader
 from libpod.errors import FileError
 from libpod.host import files
 from libpod.state.records import PAUSED, RUNNING
@@ -54,26 +54,25 @@ class Usage(NamedTuple):
 
 def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
     """A reading of each container that runs; one that has ended is left out. No lock is needed for that."""
-    total, mounted, own_network = _host_memory(), hierarchies(), _namespace("self")
+    reader, memory, own_network = Reader(brief=True), host_memory(), _namespace("self")
     found = []
     for item in containers:
         if item.status in (RUNNING, PAUSED):
             group = cgroups.container_cgroup(item.config.text("cgroupParent"), item.id)
             try:
-                figures = cgroups.figures(group, mounted, brief=True)
+                figures = cgroups.figures(group, reader)
             except FileError:
                 # It has ended meanwhile: its control group is gone.
                 continue
             traffic = _traffic(item.state.number("pid"), own_network)
-            found.append(_read(figures, item, total, traffic))
+            limit = min(figures.memory_limit or memory, memory)
+            found.append(Usage(item.id, item.name, time.monotonic(), _age(item), figures, *traffic, limit))
     return found
 
 
-def _read(figures: Figures, item: Item, total: int, traffic: tuple[int, int]) -> Usage:
-    limit = min(figures.memory_limit or total, total)
+def _age(item: Item) -> float:
     started = parse_time(item.state.text("startedTime"), source=item.name, key="startedTime")
-    age = max(time.time() - started, 0.0)
-    return Usage(item.id, item.name, time.monotonic(), age, figures, *traffic, limit)
+    return max(time.time() - started, 0.0)
 
 
 def _namespace(process: int | str) -> str:
@@ -90,20 +89,19 @@ def _traffic(pid: int, own_network: str) -> tuple[int, int]:
     if _namespace(pid) in ("", own_network):
         return 0, 0
     try:
-        lines = files.read_bytes(f"/proc/{pid}/net/dev").decode().splitlines()[2:]
-    except FileError:
+        lines = files.read_kernel(f"/proc/{pid}/net/dev").splitlines()[2:]
+    except OSError:
+        # It has ended.
         return 0, 0
     for line in lines:
-        name, _, numbers = line.partition(":")
+        name, _, numbers = line.partition(b":")
         fields = numbers.split()
-        if name.strip() != "lo" and len(fields) > 8:
+        if name.strip() != b"lo" and len(fields) > 8:
             received += int(fields[0])
             sent += int(fields[8])
     return received, sent
 
 
-def _host_memory() -> int:
-    for line in files.read_text("/proc/meminfo").splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def host_memory() -> int:
+    """Bytes of memory that the kernel has: `MemTotal` of /proc/meminfo (sysconf(3))."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -110,9 +110,9 @@ def _number(key: str, text: str) -> int:
 
 
 def _size(text: str) -> int:
-    from libpod.oci import units
+    from libpod import sizes
 
-    return units.memory_size(text, "size")
+    return sizes.memory_size(text, "size")
 
 
 # ---------------------------------------------------------------- locks

@@ -37,6 +37,7 @@ PROCESS_DIRECTORY = "/proc"
 FICLONE = 0x40049409
 _COPY_CHUNK = 1 << 26
 _READ_CHUNK = 1 << 16
+_HALF_PAGE = 1 << 11
 _NO_CLONE = frozenset(
     (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
 )
@@ -66,6 +67,23 @@ def read_bytes(path: str, *, limit: int | None = None) -> bytes:
             os.close(descriptor)
     except OSError as error:
         raise FileError("read", path, error) from error
+
+
+def read_kernel(path: str) -> bytes:
+    """A file below /proc or /sys, which the kernel makes up on the spot, with as few calls as can be.
+
+    OSError as it comes, for callers that expect what they ask about to end meanwhile.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = piece = os.read(descriptor, _READ_CHUNK)
+        # The kernel gives as many whole lines as fit into a page: much less than a page is all there is.
+        while len(piece) >= _HALF_PAGE:
+            piece = os.read(descriptor, _READ_CHUNK)
+            data += piece
+        return data
+    finally:
+        os.close(descriptor)
 
 
 def _read_all(descriptor: int, limit: int | None) -> bytes:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PROCESS_DIRECTORY = "/proc"
 MOUNT_TABLE_FILE = "/proc/self/mountinfo"
-# Of /proc/PID/stat: some fifty numbers, and a name of at most 64 bytes.
-_LONGEST_LINE = 4096
 
 
 # ---------------------------------------------------------------- processes
@@ -127,18 +125,11 @@ def _split_arguments(raw: bytes) -> list[str]:
 
 def is_alive(pid: int) -> bool:
     """Whether a process has this ID and is not a zombie (proc(5), the state in /proc/PID/stat)."""
-    # Not by `files.read_bytes`: lists ask for every container, and the kernel gives the line in one piece.
     try:
-        descriptor = os.open(f"{PROCESS_DIRECTORY}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        data = files.read_kernel(f"{PROCESS_DIRECTORY}/{pid}/stat")
     except OSError:
+        # ESRCH if it has ended in between.
         return False
-    try:
-        data = os.read(descriptor, _LONGEST_LINE)
-    except OSError:
-        # It has ended in between (ESRCH).
-        return False
-    finally:
-        os.close(descriptor)
     # The name in parentheses may hold anything, so the state is looked for after the last one.
     return data.rpartition(b")")[2].split()[:1] not in ([b"Z"], [b"X"], [])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from libpod import sizes
 from libpod.errors import FileError, InvalidArgument
-from libpod.oci import units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def weight(flag: str, text: str) -> int:
 
 def _rate(flag: str, text: str) -> int:
     try:
-        amount = units.memory_size(text, "") if flag.endswith("-bps") else int(text)
+        amount = sizes.memory_size(text, "") if flag.endswith("-bps") else int(text)
     except (InvalidArgument, ValueError):
         amount = 0
     if amount <= 0:

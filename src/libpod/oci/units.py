@@ -1,4 +1,4 @@
-"""Amounts as people write them: memory sizes, CPUs, signals, limits."""
+"""Amounts as people write them: CPUs, signals, limits."""
 
 from __future__ import annotations
 
@@ -9,37 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SIZE = r"(?ai)(\d+(?:\.\d+)?) *([bkmgtp]?)(?:i?b)?"
-_FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
-_LARGEST = (1 << 63) - 1
-_DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 CPU_PERIOD = 100_000
 """Microseconds."""
-
-
-def memory_size(text: str, option: str) -> int:
-    """Bytes of `512`, `64k`, `1.5g`; -1 for `-1`. InvalidArgument naming *option* for anything else."""
-    import re
-
-    if text == "-1":
-        return -1
-    found = re.fullmatch(_SIZE, text.strip())
-    if found is None:
-        raise InvalidArgument(f"--{option} {text!r} is not an amount of memory", hint="such as 512m or 1.5g")
-    amount = int(float(found[1]) * _FACTORS[found[2].lower()])
-    if amount > _LARGEST:
-        raise InvalidArgument(f"--{option} {text!r} is too large")
-    return amount
-
-
-def human_size(size: int, *, digits: int = 3, gap: str = " ") -> str:
-    """Bytes in decimal units with so many digits: `2.01 MB`, as Podman's lists have them."""
-    amount, unit = float(size), 0
-    while amount >= 1000 and unit < len(_DECIMAL_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    if f"{amount:.{digits}g}".find("e") >= 0 and unit < len(_DECIMAL_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.{digits}g}{gap}{_DECIMAL_UNITS[unit]}"
 
 
 def cpu_quota(text: str) -> int:

@@ -123,9 +123,9 @@ class ObjectState(BaseState):
                 raise InvalidArgument(
                     f"{record.describe()} cannot change its name by rewriting its configuration"
                 )
-            if not record.linux_loaded:
+            if not record.spec_loaded:
                 raise InvalidArgument(
-                    f"{record.describe()} was read without its spec.linux and cannot be rewritten"
+                    f"{record.describe()} was read without all of its specification and cannot be rewritten"
                 )
             record.raw_config = None
             record.config_changed = True
@@ -147,7 +147,7 @@ class ObjectState(BaseState):
             return tables.dependents(record.id)
 
     def all_containers(
-        self, *, with_state: bool = True, with_linux: bool = True
+        self, *, with_state: bool = True, with_spec: bool = True, with_linux: bool = True
     ) -> list[ContainerRecord | BrokenRecord]:
         """Every container, in one pass, and what is registered without being there."""
         # Many objects that all stay: searching them for garbage meanwhile would take half of the time.
@@ -155,7 +155,7 @@ class ObjectState(BaseState):
         gc.disable()
         try:
             with self._view() as tables:
-                found = list(tables.containers(Parts(with_state, with_linux)))
+                found = list(tables.containers(Parts(with_state, with_spec, with_linux)))
                 return [*found, *_nothing_behind(tables)]
         finally:
             if collecting:

@@ -61,13 +61,12 @@ STATUS_NAMES: Final = {
 
 
 class Parts(NamedTuple):
-    """What of a container is wanted beside its configuration without `spec.linux`.
-
-    That part, with the filters for system calls, is four fifths of the whole.
-    """
+    """What of a container is wanted beside its configuration without the OCI specification."""
 
     state: bool = True
+    spec: bool = True
     linux: bool = True
+    """`spec.linux`, which with the filters for system calls is four fifths of the whole."""
 
 
 EVERYTHING: Final = Parts()
@@ -178,12 +177,12 @@ class ContainerRecord(Record):
 
     *networks* maps the name of each network that it joins to its options there, where the database keeps them
     apart from the configuration. A record read without its state has *state_loaded* False and cannot be
-    saved; one whose configuration was read without `spec.linux` has *linux_loaded* False. *netns_apart* tells
-    that the stored state does not hold the path of the network namespace itself, because the database keeps
-    it in a place of its own, as Podman 4.3 does.
+    saved; one whose configuration was read without all of its specification has *spec_loaded* False.
+    *netns_apart* tells that the stored state does not hold the path of the network namespace itself, because
+    the database keeps it in a place of its own, as Podman 4.3 does.
     """
 
-    __slots__ = ("linux_loaded", "netns_apart", "networks", "state_loaded")
+    __slots__ = ("netns_apart", "networks", "spec_loaded", "state_loaded")
     kind = CONTAINER
 
     def __init__(
@@ -198,7 +197,7 @@ class ContainerRecord(Record):
     ) -> None:
         super().__init__(id, config, state, raw_config=raw_config)
         self.networks = networks
-        self.linux_loaded = True
+        self.spec_loaded = True
         self.state_loaded = True
         self.netns_apart = False
         if netns:
@@ -497,15 +496,17 @@ def decode_container(
     """
     decoded = _decode_container_config(identifier, config, parts)
     record = ContainerRecord(identifier, decoded, raw_config=config)
-    # Read now what is read in every case, so that a wrong value shows here and not somewhere later.
-    record.dependencies, record.named_volumes  # noqa: B018
+    if decoded.get("Dependencies") or decoded.get("namedVolumes"):
+        # Read now what is read in every case, so that a wrong value shows here and not somewhere later.
+        record.dependencies, record.named_volumes  # noqa: B018
     if networks is not None:
         source = f"{CONTAINER} {identifier}: network"
         record.networks = {name: jsonutil.loads(raw, f"{source} {name}") for name, raw in networks.items()}
-    spec = decoded.get("spec")
-    if isinstance(spec, dict) and not parts.linux:
+    if not parts.spec:
+        decoded.pop("spec", None)
+    elif not parts.linux and isinstance(spec := decoded.get("spec"), dict):
         spec.pop("linux", None)
-    record.linux_loaded, record.state_loaded = parts.linux, False
+    record.spec_loaded, record.state_loaded = parts.spec and parts.linux, False
     if parts.state:
         record.set_stored_state(state, netns)
     return record
@@ -513,9 +514,10 @@ def decode_container(
 
 def _decode_container_config(identifier: str, raw: bytes | None, parts: Parts) -> dict[str, object]:
     types = texts.CONTAINER_CONFIG_TYPES
-    if raw is not None and not parts.linux:
+    if raw is not None and not (parts.spec and parts.linux):
+        short = texts.without_filters(raw) if parts.spec else texts.without_spec(raw, identifier)
         try:
-            return _decode_config(CONTAINER, identifier, "id", texts.without_filters(raw), types)
+            return _decode_config(CONTAINER, identifier, "id", short, types)
         except DecodeError:
             # The place of the error is to be that in the whole text.
             pass

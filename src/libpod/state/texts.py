@@ -61,9 +61,10 @@ def decode_part(
     if raw is None:
         raise DecodeError(f"{source} is missing", source=source)
     value = jsonutil.loads_object(raw, source)
-    for key, found in value.items():
-        wanted = types.get(key)
-        if wanted is not None and found is not None and type(found) is not wanted:
+    get = value.get
+    for key, wanted in types.items():
+        found = get(key)
+        if found is not None and type(found) is not wanted:
             raise DecodeError(
                 f"{source}: {key}: expected {_TYPE_NAMES[wanted]}, found {found!r:.60}",
                 source=source,
@@ -77,6 +78,7 @@ _TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: 
 
 # ---------------------------------------------------------------- what most containers have in common
 
+_SPEC = b'{"spec":{'
 _FILTERS = b'"seccomp":{'
 _MANY_FILTERS = 8
 _known_filters: list[bytes] = []
@@ -98,6 +100,16 @@ def without_filters(raw: bytes) -> bytes:
     if len(_known_filters) < _MANY_FILTERS:
         _learn_filters(raw[start:])
     return raw
+
+
+def without_spec(raw: bytes, identifier: str) -> bytes:
+    """A stored configuration without what its OCI specification says, where that is first, as Podman has it.
+
+    It ends where the ID follows. Should the same bytes be somewhere inside it, then what is left is no JSON,
+    for its brackets do not match.
+    """
+    end = raw.find(b'},"id":"%b"' % identifier.encode())
+    return _SPEC + raw[end:] if end > 0 and raw.startswith(_SPEC) else raw
 
 
 def _learn_filters(raw: bytes) -> None:

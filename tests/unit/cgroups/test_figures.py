@@ -76,7 +76,7 @@ def test_a_brief_reading_has_what_stats_shows(
 ) -> None:
     mounted = version_1(tmp_path, V1) if version == 1 else [version_2(tmp_path, V2)]
     whole = read(monkeypatch, mounted)
-    brief = cgroups.open_manager("cgroupfs").figures(GROUP, mounted, brief=True)
+    brief = cgroups.open_manager("cgroupfs").figures(GROUP, figures.Reader(mounted, brief=True))
     shown = ("cpu", "memory", "memory_limit", "pids", "block_read", "block_written")
     assert [getattr(brief, name) for name in shown] == [getattr(whole, name) for name in shown]
     assert brief.memory_inactive == brief.pids_limit == 0

@@ -77,6 +77,17 @@ def test_opening_a_pipe_that_nobody_writes_to_does_not_hang(tmp_path: Path) -> N
     assert files.read_bytes(path) == b""
 
 
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/crypto"])
+def test_files_of_the_kernel_are_read_to_their_end(path: str) -> None:
+    """The second is longer than a page, and the kernel gives a page at a time."""
+    assert files.read_kernel(path) == Path(path).read_bytes()
+
+
+def test_what_has_ended_is_an_error_of_the_system() -> None:
+    with pytest.raises(FileNotFoundError):
+        files.read_kernel("/proc/4194305/stat")
+
+
 def test_a_pipe_is_read_to_its_end() -> None:
     """As with `--config <(program)` of a shell."""
     reader, writer = os.pipe()

@@ -422,9 +422,26 @@ def test_all_containers_without_some_parts(store: State) -> None:
     store.update_container(found)
     assert found.status == records.RUNNING
     store.save_container(found)
-    with pytest.raises(InvalidArgument, match=r"spec\.linux"):
+    with pytest.raises(InvalidArgument, match="without all of its specification"):
         store.rewrite_container_config(found)
     assert "linux" in store.container(found.id).config["spec"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("misleading", [False, True])
+def test_all_containers_without_their_specifications(store: State, misleading: bool) -> None:
+    record = running_container(1)
+    spec: dict[str, object] = {"ociVersion": "1.0.2"}
+    if misleading:
+        spec["x"] = [{"a": {}, "id": record.id}]
+    record.config = {"spec": spec, **{key: value for key, value in record.config.items() if key != "spec"}}
+    add(store, record)
+    (found,) = store.all_containers(with_spec=False)
+    assert isinstance(found, ContainerRecord)
+    assert found.config == {key: value for key, value in record.config.items() if key != "spec"}
+    assert found.state == record.state
+    with pytest.raises(InvalidArgument, match="without all of its specification"):
+        store.rewrite_container_config(found)
+    assert store.container(found.id).config["spec"] == spec
 
 
 # ---------------------------------------------------------------- dependencies

@@ -135,3 +135,40 @@ class TestWithoutFilters:
         raw = b'{"spec":{' + end
         for _ in range(2):
             assert texts.without_filters(raw) == raw
+
+
+class TestWithoutSpec:
+    def config(self, spec: object, **more: object) -> bytes:
+        return json.dumps({"spec": spec, "id": "abc", **more}, separators=(",", ":")).encode()
+
+    @pytest.mark.parametrize("spec", [{}, {"a": 1}, {"a": {"b": [{}]}}, {"a": '"},"id":"abc"'}])
+    def test_only_the_specification_goes(self, spec: object) -> None:
+        raw = self.config(spec, name="x", labels={"id": "abc"})
+        assert texts.without_spec(raw, "abc") == self.config({}, name="x", labels={"id": "abc"})
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {"a": {"b": {}, "id": "abc"}},
+            {"a": [{"b": {}, "id": "abc"}]},
+            {"id": {}, "": {"": {}, "id": "abc"}},
+        ],
+    )
+    def test_the_same_bytes_inside_it_leave_no_json(self, spec: object) -> None:
+        """The decoder refuses that, and is given the whole."""
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(texts.without_spec(self.config(spec), "abc"))
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b'{"id":"abc","spec":{"a":1}}',
+            b'{"name":"x","spec":{"a":{}},"id":"abc"}',
+            b'{"spec":{"a":{}},"id":"ab"}',
+            b'{"spec":[{"a":{}}],"id":"abc"}',
+            b'{"spec":null,"id":"abc"}',
+        ],
+    )
+    def test_another_order_is_left_whole(self, raw: bytes) -> None:
+        assert texts.without_spec(raw, "abc") == raw
