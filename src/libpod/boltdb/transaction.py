@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CACHE_BYTES = 4 << 20
 """Clean pages that a transaction keeps in memory; when there are more, it forgets all of them."""
 
+READER_CACHE_BYTES = 1 << 18
+"""The same for one that only reads, and hardly ever a page twice: memory that is new costs more."""
+
 BUFFER_BYTES = 2 << 20
 """New pages that are collected before they are written to the file."""
 
@@ -265,7 +268,7 @@ class Transaction:
         except ValueError as error:
             raise self.corrupt(page, str(error)) from None
         self._cached += len(data)
-        if self._cached > CACHE_BYTES:
+        if self._cached > (CACHE_BYTES if self.writable else READER_CACHE_BYTES):
             self._cache.clear()
             self._cached = len(data)
         self._cache[page] = node

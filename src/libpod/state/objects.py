@@ -113,6 +113,8 @@ class ObjectState(BaseState):
         rules.require_valid(record)
         if not record.state_loaded:
             raise InvalidArgument(f"{record.describe()} was read without its state and cannot be saved")
+        if record.config_changed and not record.spec_loaded and record.raw_config is None:
+            raise InvalidArgument(f"{record.describe()} was read without all of its configuration")
         with self._update() as tables:
             rules.expect(record, found=tables.put_container(record))
 
@@ -155,7 +157,8 @@ class ObjectState(BaseState):
         gc.disable()
         try:
             with self._view() as tables:
-                found = list(tables.containers(Parts(with_state, with_spec, with_linux)))
+                whole = with_spec and with_linux
+                found = list(tables.containers(Parts(with_state, with_spec, with_linux, text=whole)))
                 return [*found, *_nothing_behind(tables)]
         finally:
             if collecting:

@@ -67,6 +67,8 @@ class Parts(NamedTuple):
     spec: bool = True
     linux: bool = True
     """`spec.linux`, which with the filters for system calls is four fifths of the whole."""
+    text: bool = True
+    """The stored text of the configuration, which is what can be edited."""
 
 
 EVERYTHING: Final = Parts()
@@ -495,7 +497,7 @@ def decode_container(
     Raises DecodeError, with the reason, where they are not what such texts must be.
     """
     decoded = _decode_container_config(identifier, config, parts)
-    record = ContainerRecord(identifier, decoded, raw_config=config)
+    record = ContainerRecord(identifier, decoded, raw_config=config if parts.text else None)
     if decoded.get("Dependencies") or decoded.get("namedVolumes"):
         # Read now what is read in every case, so that a wrong value shows here and not somewhere later.
         record.dependencies, record.named_volumes  # noqa: B018

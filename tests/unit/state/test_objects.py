@@ -441,6 +441,9 @@ def test_all_containers_without_their_specifications(store: State, misleading: b
     assert found.state == record.state
     with pytest.raises(InvalidArgument, match="without all of its specification"):
         store.rewrite_container_config(found)
+    found.set_lock_id(77)
+    with pytest.raises(InvalidArgument, match="without all of its configuration"):
+        store.save_container(found)
     assert store.container(found.id).config["spec"] == spec
 
 
