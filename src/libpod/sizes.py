@@ -30,6 +30,8 @@ def human_size(size: int, *, digits: int = 3, gap: str = " ") -> str:
     amount, unit = float(size), 0
     while amount >= 1000 and unit < len(_DECIMAL_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
-    if f"{amount:.{digits}g}".find("e") >= 0 and unit < len(_DECIMAL_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.{digits}g}{gap}{_DECIMAL_UNITS[unit]}"
+    text = f"{amount:.{digits}g}"
+    if "e" in text and unit < len(_DECIMAL_UNITS) - 1:
+        # Rounded up to a thousand.
+        text, unit = f"{amount / 1000:.{digits}g}", unit + 1
+    return f"{text}{gap}{_DECIMAL_UNITS[unit]}"

@@ -7,7 +7,6 @@ its place without a search.
 
 from __future__ import annotations
 
-from itertools import islice
 from struct import pack, unpack_from
 
 from libpod.boltdb.layout import FIRST_DATA_PAGE, FREELIST_PAGE, MANY_IDS, PAGE_HEADER, PAGE_HEADER_SIZE
@@ -138,6 +137,6 @@ def decode_free_list(data: bytes, high_water: int) -> tuple[int, ...]:
     ids: tuple[int, ...] = unpack_from(f"={count}Q", data, start)
     if ids and (ids[0] < FIRST_DATA_PAGE or ids[-1] >= high_water):
         raise ValueError(f"it lists a page outside 2 to {high_water - 1}")
-    if not all(map(int.__lt__, ids, islice(ids, 1, None))):
+    if not all(map(int.__lt__, ids, ids[1:])):
         raise ValueError("its entries are not in order")
     return ids

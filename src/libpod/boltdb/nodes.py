@@ -7,8 +7,6 @@ into the page that replaces it.
 
 from __future__ import annotations
 
-from itertools import islice
-
 from libpod.boltdb.layout import (
     BRANCH_ELEMENT,
     BRANCH_PAGE,
@@ -146,7 +144,7 @@ def _require_sound(keys: list[bytes], end: int, size: int) -> None:
         raise ValueError(f"its elements reach {end - size} bytes beyond its end")
     if keys and not keys[0]:
         raise ValueError("it has an empty key")
-    if not all(map(bytes.__lt__, keys, islice(keys, 1, None))):
+    if not all(map(bytes.__lt__, keys, keys[1:])):
         raise ValueError("its keys are not in order")
 
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 CACHE_BYTES = 4 << 20
 """Clean pages that a transaction keeps in memory; when there are more, it forgets all of them."""
 
-READER_CACHE_BYTES = 1 << 18
-"""The same for one that only reads, and hardly ever a page twice: memory that is new costs more."""
-
 BUFFER_BYTES = 2 << 20
 """New pages that are collected before they are written to the file."""
 
@@ -53,6 +50,7 @@ class Transaction:
         "_free",
         "_freed",
         "_high_water",
+        "_large",
         "_list",
         "_meta",
         "_open",
@@ -81,6 +79,8 @@ class Transaction:
 
         self._cache: dict[int, Node] = {}
         self._cached = 0
+        self._large: Node | None = None
+        """The page of several pages that a reader has read last."""
         self._roots: dict[int, tuple[int, bytes]] = {meta.root: (0, b"")}
         """Root page: the bucket that claims it, as root page of its parent and name."""
         self._root = Bucket(self, None, b"", meta.root, meta.sequence)
@@ -170,6 +170,7 @@ class Transaction:
             return
         self._open = False
         self._cache.clear()
+        self._large = None
         self._buffer.clear()
         self.opened.clear()
         if self._file_size >= 0:
@@ -250,7 +251,9 @@ class Transaction:
 
         Raises DatabaseCorrupt for a page that is damaged, or has other keys, or is free.
         """
-        node = self._cache.get(page) or self._read_node(page)
+        node = self._large
+        if node is None or node.page != page:
+            node = self._cache.get(page) or self._read_node(page)
         keys = node.keys
         if keys and ((lower is not None and keys[0] < lower) or (upper is not None and keys[-1] >= upper)):
             raise self.corrupt(page, "it has keys that belong on other pages")
@@ -267,8 +270,12 @@ class Transaction:
             node = decode_node(data, span=span)
         except ValueError as error:
             raise self.corrupt(page, str(error)) from None
+        if span > 1 and not self.writable:
+            # Large values, which a reader wants once, or twice in turn: new memory for each would cost more.
+            self._large = node
+            return node
         self._cached += len(data)
-        if self._cached > (CACHE_BYTES if self.writable else READER_CACHE_BYTES):
+        if self._cached > CACHE_BYTES:
             self._cache.clear()
             self._cached = len(data)
         self._cache[page] = node

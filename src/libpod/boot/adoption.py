@@ -14,6 +14,7 @@ import stat
 from libpod.boot import database
 from libpod.errors import DecodeError, FileError, InvalidState
 from libpod.host import files, proc
+from libpod.state import reset
 from libpod.state.records import BrokenRecord, ContainerRecord
 from libpod.values import NamedTuple
 
@@ -78,7 +79,7 @@ class Keep:
 
     def run(self) -> Kept:
         """Look at every object."""
-        style = self._tables.style()
+        style = reset.store_style(self._tables.stored_configs())
         kinds = (
             (self._tables.containers(), self._report.containers),
             (self._tables.pods(), self._report.pods),

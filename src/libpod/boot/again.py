@@ -12,6 +12,7 @@ import contextlib
 from libpod.boot import database, marker, numbers
 from libpod.boot import report as reports
 from libpod.errors import DecodeError, FileError, InvalidState, LockError, LockTimeout
+from libpod.state import reset
 from libpod.state.records import CONFIGURED, EXITED, BrokenRecord, ContainerRecord
 
 TYPE_CHECKING = False
@@ -133,4 +134,4 @@ class Again:
 
     def _style(self) -> str:
         with self._store.view() as tables:
-            return tables.style()
+            return reset.store_style(tables.stored_configs())

@@ -119,7 +119,7 @@ class Reset:
         self._place = place
         self._cgroup_of = cgroup_of
         self._write = write
-        self._style = tables.style()
+        self._style = reset.store_style(tables.stored_configs())
         self.numbers = numbers(self._style)
         self._broken: set[str] = set()
         self._total = sum(1 for _ in tables.ids_with_prefix(""))

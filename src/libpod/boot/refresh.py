@@ -529,7 +529,7 @@ class _Run:
                 store.transaction() if self.write else store.view() as tables,
                 contextlib.ExitStack() as stack,
             ):
-                numbers = self._lock_numbers(stack, tables.style())
+                numbers = self._lock_numbers(stack, reset.store_style(tables.stored_configs()))
                 work = Keep(
                     tables, self.report, place=self._place(), numbers=numbers, live=live, write=self.write
                 )

@@ -11,7 +11,6 @@ import sys
 
 from libpod.cli import codes, options, output
 from libpod.errors import LibpodError, OCIRuntimeNotFound, OCIRuntimePermissionDenied
-from libpod.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         line = options.split(given)
         if line.verb == options.VERSION:
+            from libpod.version import VERSION
+
             output.data(f"libpod version {VERSION}")
             return codes.DONE
         parsed = _parse(line)

@@ -123,10 +123,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, heading: bool
     Without *heading* the header only makes its columns wide enough.
     """
     lines = [header, *([printable(cell) for cell in row] for row in rows)]
-    widths = [
-        max(_NARROWEST, max(len(line[column]) for line in lines) + _GAP) for column in range(len(header) - 1)
-    ]
-    return "\n".join(
-        "".join([*(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
-        for line in lines[0 if heading else 1 :]
-    )
+    widths = [max(_NARROWEST, max(map(len, column)) + _GAP) for column in zip(*lines, strict=True)]
+    widths[-1] = 0
+    return "\n".join("".join(map(str.ljust, line, widths)).rstrip() for line in lines[0 if heading else 1 :])

@@ -165,7 +165,7 @@ def refresh_transaction(transaction: StateTransaction) -> RefreshCounts:
     from libpod.state import reset
     from libpod.state.protocol import RefreshCounts
 
-    style = transaction.style()
+    style = reset.store_style(transaction.stored_configs())
     broken: list[BrokenRecord] = []
     counts = (
         _reset_all(transaction.containers(), reset.reset_container, transaction.put_container, broken, style),

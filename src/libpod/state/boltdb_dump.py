@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.state.tables import printable
+from libpod.state.texts import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

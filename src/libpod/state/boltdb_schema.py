@@ -31,7 +31,7 @@ from __future__ import annotations
 import time
 
 from libpod.state.records import CONTAINER, POD, VOLUME
-from libpod.state.tables import printable
+from libpod.state.texts import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

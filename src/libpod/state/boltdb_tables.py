@@ -16,8 +16,7 @@ from libpod.state.boltdb_values import (
     put_or_delete,
 )
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord, ContainerRecord
-from libpod.state.tables import Tables, broken, printable
-from libpod.state.texts import decode_text
+from libpod.state.texts import decode_text, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     Values = dict[bytes, bytes | None]
 
 
-class BoltTables(Tables):
+class BoltTables:
     """A transaction on the database. A bucket that is not there counts as empty until it is written to."""
 
     def __init__(self, transaction: Transaction, path: str) -> None:
@@ -261,7 +260,7 @@ class BoltTables(Tables):
             return decode(decode_text(key, f"{kind} ID"), values)
         except (DecodeError, DatabaseCorrupt) as error:
             name = self._get(schema.HOMES[kind][1], key) or self._get(schema.IDS, key)
-            return broken(kind, printable(key), None if name is None else printable(name), error)
+            return BrokenRecord(kind, printable(key), None if name is None else printable(name), str(error))
 
     # ------------------------------------------------------------ containers
 

@@ -13,7 +13,7 @@ from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.objects import ObjectState
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
-from libpod.state.tables import Tables, broken, printable
+from libpod.state.texts import printable
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from libpod.state.protocol import Problem
     from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
+    from libpod.state.tables import Tables
 
 
 class _Row(NamedTuple):
@@ -59,7 +60,7 @@ class MemoryState(ObjectState):
         raise NotSupported(f"a store in memory cannot be copied to {target}")
 
 
-class MemoryTables(Tables):
+class MemoryTables:
     """The tables: a mapping for each kind of object."""
 
     def __init__(self) -> None:
@@ -138,7 +139,7 @@ class MemoryTables(Tables):
         try:
             return records.decode_container(identifier, row.config, row.state, parts=parts)
         except DecodeError as error:
-            return broken(CONTAINER, identifier, row.name, error)
+            return BrokenRecord(CONTAINER, identifier, row.name, str(error))
 
     def reload_container(self, record: ContainerRecord) -> bool:
         row = self._containers.get(record.id)
@@ -199,7 +200,7 @@ class MemoryTables(Tables):
         try:
             return records.decode_pod(identifier, row.config, row.state)
         except DecodeError as error:
-            return broken(POD, identifier, row.name, error)
+            return BrokenRecord(POD, identifier, row.name, str(error))
 
     def reload_pod(self, record: PodRecord) -> bool:
         row = self._pods.get(record.id)
@@ -245,7 +246,7 @@ class MemoryTables(Tables):
         try:
             return records.decode_volume(name, row.config, row.state)
         except DecodeError as error:
-            return broken(VOLUME, name, name, error)
+            return BrokenRecord(VOLUME, name, name, str(error))
 
     def reload_volume(self, record: VolumeRecord) -> bool:
         row = self._volumes.get(record.id)

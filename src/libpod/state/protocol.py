@@ -47,9 +47,6 @@ class RefreshCounts(NamedTuple):
 class StateTransaction(Protocol):
     """One transaction over everything. What the iterators give may be put back while they run."""
 
-    def style(self) -> str:
-        """Whose store it is: `reset.PODMAN` or `reset.FIRST_LIBPOD`."""
-
     def ids_with_prefix(self, prefix: str) -> Iterator[str]:
         """The registered IDs of containers and pods that start so."""
 

@@ -20,7 +20,6 @@ from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Final
 
 CONTAINER: Final = "container"
@@ -545,7 +544,7 @@ def decode_volume(name: str, config: bytes | None, state: bytes | None) -> Volum
 
 
 def _decode_config(
-    kind: str, identifier: str, key: str, raw: bytes | None, types: Mapping[str, type]
+    kind: str, identifier: str, key: str, raw: bytes | None, types: texts.Types
 ) -> dict[str, object]:
     config = texts.decode_part(kind, identifier, "config", raw, types)
     source = f"{kind} {identifier}: config"

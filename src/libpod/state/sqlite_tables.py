@@ -9,8 +9,7 @@ from libpod.state.protocol import Problem
 from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord
 from libpod.state.sqlite_connection import is_damage
 from libpod.state.sqlite_schema import CONFIG_COLUMNS, VERSION
-from libpod.state.tables import Tables, broken, printable
-from libpod.state.texts import decode_text
+from libpod.state.texts import decode_text, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ _TRACES: Final = {
 }
 
 
-class SQLiteTables(Tables):
+class SQLiteTables:
     """A transaction on the database."""
 
     def __init__(self, connection: Connection) -> None:
@@ -113,7 +112,7 @@ class SQLiteTables(Tables):
             try:
                 found = self._db.row(f"{sql} WHERE c.rowid = ?", number)
             except DatabaseCorrupt as error:
-                yield broken(kind, _shown(identifier), None, error)
+                yield BrokenRecord(kind, _shown(identifier), None, str(error))
                 continue
             if found is not None:
                 yield found
@@ -443,7 +442,7 @@ def _decode_container(row: Row, parts: Parts = EVERYTHING) -> ContainerRecord | 
         identifier = decode_text(identifier, "container ID")
         record = records.decode_container(identifier, config, state[0] if state else None, parts=parts)
     except DecodeError as error:
-        return broken(CONTAINER, _shown(identifier), None if name is None else _shown(name), error)
+        return BrokenRecord(CONTAINER, _shown(identifier), None if name is None else _shown(name), str(error))
     record.netns_apart = False
     return record
 
@@ -461,7 +460,7 @@ def _decode(row: Row, kind: str, decode: Callable[[str, bytes | None, bytes | No
     try:
         return decode(decode_text(identifier, f"{kind} ID"), config, state)
     except DecodeError as error:
-        return broken(kind, _shown(identifier), None if name is None else _shown(name), error)
+        return BrokenRecord(kind, _shown(identifier), None if name is None else _shown(name), str(error))
 
 
 def _shown(value: object) -> str:

@@ -76,7 +76,7 @@ def test_what_podman_made_is_read(store: Store) -> None:
         assert database.pod_containers_by_id(group) == [database.lookup_container("member").id]
         assert database.volume_in_use(database.volume("data")) == [first.id]
         with database.view() as view:
-            assert view.style() == reset.PODMAN
+            assert reset.store_style(view.stored_configs()) == reset.PODMAN
 
 
 def test_encoding_is_that_of_podman(store: Store) -> None:

@@ -228,12 +228,12 @@ def test_refresh_is_done_by_the_style_of_the_store(store: State) -> None:
     del record.config["lockID"]
     store.add_container(record)
     with store.view() as view:
-        assert view.style() == reset.FIRST_LIBPOD
+        assert reset.store_style(view.stored_configs()) == reset.FIRST_LIBPOD
     store.refresh()
     assert store.container(record.id).status == records.CONFIGURED
     store.add_pod(pod(2))
     with store.view() as view:
-        assert view.style() == reset.PODMAN
+        assert reset.store_style(view.stored_configs()) == reset.PODMAN
 
 
 def test_second_refresh_changes_nothing(store: State) -> None:
