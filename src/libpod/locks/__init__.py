@@ -17,9 +17,10 @@ from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from libpod.locks.protocol import Kind, Lock, LockManager, NumberedLock
-
-    __all__ = ["DEFAULT_NUM_LOCKS", "Kind", "Lock", "LockManager", "NumberedLock", "open_manager"]
+    from libpod.locks.protocol import Kind as Kind
+    from libpod.locks.protocol import Lock as Lock
+    from libpod.locks.protocol import LockManager as LockManager
+    from libpod.locks.protocol import NumberedLock as NumberedLock
 
 DEFAULT_NUM_LOCKS = 2048
 

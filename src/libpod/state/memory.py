@@ -12,7 +12,7 @@ from libpod.errors import DecodeError, NotSupported
 from libpod.state import records
 from libpod.state.identity import DatabaseConfig
 from libpod.state.objects import ObjectState
-from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME
+from libpod.state.records import CONTAINER, EVERYTHING, POD, VOLUME, BrokenRecord
 from libpod.state.texts import printable
 from libpod.values import NamedTuple
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from libpod.state.protocol import Problem
-    from libpod.state.records import BrokenRecord, ContainerRecord, Parts, PodRecord, VolumeRecord
+    from libpod.state.records import ContainerRecord, Parts, PodRecord, VolumeRecord
     from libpod.state.tables import Tables
 
 

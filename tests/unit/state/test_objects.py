@@ -27,7 +27,7 @@ from libpod.errors import (
 )
 from libpod.state import records
 from libpod.state.objects import EXIT_CODE_LIFETIME
-from libpod.state.records import ContainerRecord, PodRecord
+from libpod.state.records import BrokenRecord, ContainerRecord, PodRecord
 from tests.unit.state.samples import container, identifier, in_pod, pod, running_container, same, volume
 
 if TYPE_CHECKING:
@@ -425,6 +425,15 @@ def test_all_containers_without_some_parts(store: State) -> None:
     with pytest.raises(InvalidArgument, match="without all of its specification"):
         store.rewrite_container_config(found)
     assert "linux" in store.container(found.id).config["spec"]  # type: ignore[operator]
+
+
+def test_a_container_that_cannot_be_read_does_not_hide_the_others(store: State) -> None:
+    add(store, container(1), container(2, labels=["no mapping"]))
+    found = {record.id: record for record in store.all_containers()}
+    broken = found.pop(identifier(2))
+    assert isinstance(broken, BrokenRecord)
+    assert (broken.kind, "labels: expected an object" in broken.error) == ("container", True)
+    assert list(found) == [identifier(1)]
 
 
 @pytest.mark.parametrize("misleading", [False, True])
