@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+MEMBERSHIP_FILE = "/proc/self/cgroup"
 MODE = 0o755
 # How long a group may stay busy after its last process has ended, in seconds.
 BUSY_SECONDS = 5.0
@@ -39,13 +40,29 @@ class Hierarchy(NamedTuple):
 def hierarchies() -> list[Hierarchy]:
     """The hierarchies that are mounted, in the order of their mounts; empty where there are none."""
     found: dict[str, Hierarchy] = {}
-    for mount in proc.mounts(kinds=("cgroup", "cgroup2")):
+    # One line for each hierarchy: after as many, the mounts of all containers need not be read.
+    known = files.read_bytes(MEMBERSHIP_FILE).count(b"\n")
+    visible: set[str] = set()
+    for mount in proc.each_mount(kinds=("cgroup", "cgroup2")):
         if mount.kind == "cgroup2":
             found[mount.mount_point] = Hierarchy(mount.mount_point, 2, frozenset())
-        elif mount.kind == "cgroup":
+        else:
             controllers = mount.super_options - {"rw", "ro"}
             found[mount.mount_point] = Hierarchy(mount.mount_point, 1, controllers)
+        # One that something is mounted over does not count: it may be there a second time.
+        if _is_visible(mount):
+            visible.add(mount.device)
+            if len(visible) == known:
+                break
     return list(found.values())
+
+
+def _is_visible(mount: proc.Mount) -> bool:
+    try:
+        device = os.stat(mount.mount_point).st_dev
+    except OSError:
+        return False
+    return mount.device == f"{os.major(device)}:{os.minor(device)}"
 
 
 def version() -> int:

@@ -188,12 +188,21 @@ def mounts(table: str | None = None, *, kinds: Collection[str] = ()) -> list[Mou
 
     With *kinds* only those of these file system types, which is quicker where there are many others.
     """
-    lines = files.read_bytes(table or MOUNT_TABLE_FILE).splitlines()
-    if kinds:
-        # What stands before the separator can hold no space, and so no such word.
-        endings = tuple(os.fsencode(f"{kind} ") for kind in kinds)
-        lines = [line for line in lines if line.partition(b" - ")[2].startswith(endings)]
-    return [_parse_mount(line) for line in lines]
+    return list(each_mount(table, kinds=kinds))
+
+
+def each_mount(table: str | None = None, *, kinds: Collection[str] = ()) -> Iterator[Mount]:
+    """The same, one after another: the kernel makes no more lines than are asked for."""
+    path = table or MOUNT_TABLE_FILE
+    # What stands before the separator can hold no space, and so no such word.
+    endings = tuple(os.fsencode(f"{kind} ") for kind in kinds)
+    try:
+        with open(path, "rb") as lines:
+            for line in lines:
+                if not kinds or line.partition(b" - ")[2].startswith(endings):
+                    yield _parse_mount(line.rstrip(b"\n"))
+    except OSError as error:
+        raise FileError("read", path, error) from error
 
 
 def mount_points(table: str | None = None) -> set[str]:
