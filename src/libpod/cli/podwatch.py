@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
 from libpod.cli import codes, output, podlife
 from libpod.cli.grammar import REMAINDER
 from libpod.errors import InvalidState
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
 
     from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
-    from libpod.containers.pod import Pod
     from libpod.containers.statistics import Usage
     from libpod.runtime import Runtime
 
@@ -27,7 +23,6 @@ STATS_HEADER: Final = (
 _KEYS: Final = ("Pod", "CID", "Name", "CPU", "MemUsage", "Mem", "NetIO", "BlockIO", "PIDS")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIVE: Final = ("running", "paused")
-_CLEAR: Final = "\x1b[2J\x1b[H"
 
 
 def configure_stats(parser: Grammar) -> None:
@@ -44,53 +39,49 @@ def run_stats(options: Namespace) -> int:
     """Print the figures of all containers of pods, once or again and again until Ctrl-C."""
     from libpod.cli import runtimes, stats
 
+    pod_of: dict[str, str] = {}
     with runtimes.open_runtime(options) as runtime:
-        before: dict[str, Usage] = {}
-        while True:
-            usages = _usages(runtime, options)
-            if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
-                output.data(_CLEAR)
-            _print(usages, before, options)
-            if options.no_stream:
-                return codes.DONE
-            before = {usage.id: usage for _, usage in usages}
-            time.sleep(stats.DEFAULT_INTERVAL)
+        return stats.repeat(
+            lambda: _usages(runtime, options, pod_of),
+            lambda usages, before: _print(usages, before, pod_of, options),
+            options,
+            stats.DEFAULT_INTERVAL,
+        )
 
 
-def _usages(runtime: Runtime, options: Namespace) -> list[tuple[Pod, Usage]]:
-    """The figures of each container that lives, with its pod."""
+def _usages(runtime: Runtime, options: Namespace, pod_of: dict[str, str]) -> list[Usage]:
+    """The figures of each container that lives; the IDs of their pods go into *pod_of*."""
     from libpod.containers import items, statistics
 
     if not options.pods and not options.latest:
         pods = runtime.pods()
     else:
         pods = [runtime.pod(name) for name in podlife.named(runtime, options)]
-    manager = runtime.engine.cgroups
-    return [
-        (pod, usage)
-        for pod in pods
-        for usage in statistics.read(manager, [items.container_item(one.record) for one in pod.containers()])
-    ]
+    members = [items.container_item(container.record) for pod in pods for container in pod.containers()]
+    pod_of.update({member.id: member.config.text("pod") for member in members})
+    return statistics.read(runtime.engine.cgroups, members)
 
 
 def _alive(containers: Sequence[Container]) -> list[Container]:
     return [container for container in containers if container.state() in _ALIVE]
 
 
-def _print(usages: Sequence[tuple[Pod, Usage]], before: Mapping[str, Usage], options: Namespace) -> None:
+def _print(
+    usages: Sequence[Usage], before: Mapping[str, Usage], pod_of: Mapping[str, str], options: Namespace
+) -> None:
     from libpod.cli import stats
 
     # The same as there without the times.
     rows = [
-        [pod.id[:12], *stats.cells(usage, before.get(usage.id))[: len(STATS_HEADER) - 1]]
-        for pod, usage in usages
+        [pod_of[usage.id][:12], *stats.cells(usage, before.get(usage.id))[: len(STATS_HEADER) - 1]]
+        for usage in usages
     ]
     if not options.format:
         output.data(output.table(STATS_HEADER, rows))
         return
     found = [
         {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": _in_binary(usage)}
-        for row, (_, usage) in zip(rows, usages, strict=True)
+        for row, usage in zip(rows, usages, strict=True)
     ]
     output.formatted(options.format, found, lambda: found, dict(zip(_KEYS, STATS_HEADER, strict=False)))
 

@@ -10,7 +10,7 @@ from libpod.cli import codes, output
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Final
 
     from libpod.cgroups import Manager
@@ -69,16 +69,31 @@ def run(options: Namespace) -> int:
         manager = user.open_manager(name, settings.account.uid)
     else:
         manager = cgroups.open_manager(name)
+    return repeat(
+        lambda: _read(manager, options, settings),
+        lambda usages, before: _print(usages, before, options),
+        options,
+        options.interval,
+    )
+
+
+def repeat(
+    read: Callable[[], Sequence[Usage]],
+    show: Callable[[Sequence[Usage], Mapping[str, Usage]], None],
+    options: Namespace,
+    interval: int,
+) -> int:
+    """Show what is read, beside what was read before: once, or every *interval* seconds until Ctrl-C."""
     before: dict[str, Usage] = {}
     while True:
-        usages = _read(manager, options, settings)
+        usages = read()
         if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
             output.data(_CLEAR)
-        _print(usages, before, options)
+        show(usages, before)
         if options.no_stream:
             return codes.DONE
         before = {usage.id: usage for usage in usages}
-        time.sleep(options.interval)
+        time.sleep(interval)
 
 
 def _read(manager: Manager, options: Namespace, settings: Settings) -> list[Usage]:
