@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from libpod.cgroups import hierarchy
+from libpod.errors import NotSupported
 from libpod.host import proc
 
 if TYPE_CHECKING:
@@ -95,9 +96,11 @@ def test_what_the_kernel_has_need_not_be_mounted(host: Host) -> None:
     assert host.found() == ["cpu"]
 
 
-def test_none(host: Host) -> None:
+def test_a_host_without_hierarchies(host: Host) -> None:
     host.known("")
     assert host.found() == []
+    with pytest.raises(NotSupported, match="no control group"):
+        hierarchy.version()
 
 
 def test_those_of_this_host_are_all_found() -> None:
