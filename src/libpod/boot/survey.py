@@ -12,7 +12,7 @@ from libpod.boot.probe import Places, Sight, Watched
 from libpod.errors import DecodeError, FileError, LockError
 from libpod.host import files, proc
 from libpod.state import identity, records
-from libpod.state.records import BrokenRecord, ContainerRecord
+from libpod.state.records import BrokenRecord, ContainerRecord, Parts
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -205,7 +205,7 @@ def _watched(store: State) -> tuple[tuple[Watched, ...], int]:
     found: list[Watched] = []
     running = 0
     with store.view() as tables:
-        for record in tables.containers():
+        for record in tables.containers(Parts(spec=False, text=False)):
             if isinstance(record, BrokenRecord):
                 continue
             is_running = record.status in _RUNNING

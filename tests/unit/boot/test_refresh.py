@@ -21,7 +21,7 @@ from libpod.locks.boot import BootLock
 from tests.unit.boot.conftest import RUNNING, STARTED, identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from libpod.state.records import ContainerRecord
     from tests.unit.boot.conftest import Store
@@ -516,12 +516,18 @@ class TestDryRun:
 
 
 def broken_container(store: Store) -> None:
-    """Make the state of container 0 unreadable."""
+    """Make the state of the first container no JSON."""
+    overwrite(store, "state", b"{")
+
+
+def overwrite(store: Store, part: str, text: bytes) -> None:
+    """Store *text* as the first container's "state" or "config"."""
     if store.kind == "sqlite":
         import sqlite3
 
         connection = sqlite3.connect(store.database)
-        connection.execute("UPDATE ContainerState SET JSON = '{' WHERE ID = ?", (identifier(0),))
+        table = f"Container{part.capitalize()}"
+        connection.execute(f"UPDATE {table} SET JSON = ? WHERE ID = ?", (text.decode(), identifier(0)))
         connection.commit()
         connection.close()
         return
@@ -530,7 +536,7 @@ def broken_container(store: Store) -> None:
     database = boltdb.Database.open(str(store.database))
     with database.update() as transaction:
         containers: Any = transaction.bucket(b"ctr")
-        containers.bucket(identifier(0).encode()).put(b"state", b"{")
+        containers.bucket(identifier(0).encode()).put(part.encode(), text)
     database.close()
 
 
@@ -623,8 +629,9 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True)
 
 
-def test_live_container_is_adopted_not_reset(store: Store) -> None:
-    """The control pipe is read: whoever does that lives."""
+@pytest.fixture
+def living(store: Store) -> Iterator[Store]:
+    """The per-boot directory was lost, and the first container lives: its control pipe is read."""
     store.refresh()
     database = store.open()
     record = database.container(identifier(0))
@@ -633,12 +640,27 @@ def test_live_container_is_adopted_not_reset(store: Store) -> None:
     database.close()
     os.mkfifo(store.bundle(0) / "ctl")
     reader = os.open(store.bundle(0) / "ctl", os.O_RDONLY | os.O_NONBLOCK)
-    before = store.rows()
     _remove_tree(store.tmp)
-    try:
-        report = store.refresh()
-    finally:
-        os.close(reader)
+    yield store
+    os.close(reader)
+
+
+def test_live_container_with_a_damaged_specification_is_not_reset(living: Store) -> None:
+    database = living.open()
+    config = json.loads(database.container(identifier(0)).config_bytes())
+    database.close()
+    rest = json.dumps({key: value for key, value in config.items() if key != "id"})
+    overwrite(living, "config", f'{{"spec":{{{{}},"id":"{identifier(0)}",{rest[1:]}'.encode())
+    before = living.rows()
+    report = living.refresh()
+    assert report["decision"] == "adopt"
+    assert [entry["name"] for entry in report.containers.quarantined] == ["c0"]
+    assert living.rows() == before
+
+
+def test_live_container_is_adopted_not_reset(living: Store) -> None:
+    store, before = living, living.rows()
+    report = store.refresh()
     assert report["decision"] == "adopt"
     assert (report.containers.adopted, report.containers.reset) == (1, 0)
     assert store.rows() == before
