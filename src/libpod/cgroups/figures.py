@@ -101,6 +101,27 @@ class Reader:
         return Figures._make(map(found.get, Figures._fields, _NOTHING))
 
 
+def out_of_memory_kills(group: str) -> int:
+    """How many processes of *group* the kernel has killed because its memory was used up.
+
+    Those of the groups below it count with version 2. 0 where there is no such group.
+    """
+    check_path(group)
+    for hierarchy in hierarchies():
+        if hierarchy.version == 1 and "memory" not in hierarchy.controllers:
+            continue
+        file = "memory.events" if hierarchy.version == 2 else "memory.oom_control"
+        path = f"{hierarchy.mount_point}/{group.strip('/')}/{file}"
+        try:
+            found = dict(_pairs(files.read_kernel(path)))
+        except OSError as error:
+            if error.errno not in _MISSING:
+                raise FileError("read", path, error) from error
+        else:
+            return found.get(b"oom_kill", 0)
+    return 0
+
+
 def _version(hierarchy: Hierarchy) -> int:
     return hierarchy.version
 

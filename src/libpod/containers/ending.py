@@ -10,7 +10,8 @@ import select
 import time
 
 from libpod.containers import restarting
-from libpod.host import proc
+from libpod.errors import FileError, InvalidArgument
+from libpod.host import jsonutil, proc
 from libpod.oci import exits, logs
 from libpod.state.records import CREATED, PAUSED, RUNNING, STOPPED, STOPPING
 
@@ -79,10 +80,26 @@ def _note(engine: Engine, record: ContainerRecord, ended: exits.Exit, number: in
         restarting.note_end(record)
     record.state["exited"] = True
     record.state["finishedTime"] = logs.go_time(ended.time)
-    if ended.out_of_memory:
+    if ended.out_of_memory or (ended.code != 0 and _was_out_of_memory(engine, record)):
         record.state["oomKilled"] = True
     engine.state.save_exit(record)
     engine.event(record, "died", exit_code=ended.code)
+
+
+def _was_out_of_memory(engine: Engine, record: ContainerRecord) -> bool:
+    """What conmon misses now and then with version 2 of control groups, as long as the group is there.
+
+    The scope that systemd makes is gone with its last process.
+    """
+    from libpod.cgroups import figures
+
+    parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
+    try:
+        group = engine.cgroups.container_cgroup(parent, record.id)
+        return bool(group) and figures.out_of_memory_kills(group) > 0
+    except (FileError, InvalidArgument):
+        # A group of another manager, or one that we may not read: that it has ended is noted all the same.
+        return False
 
 
 def wait_for_end(pid: int, seconds: float | None) -> bool:

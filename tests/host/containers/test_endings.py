@@ -181,6 +181,18 @@ def test_a_container_whose_conmon_was_killed(shared: Room) -> None:
     shared.libpod("rm", "c")
 
 
+def test_out_of_memory_that_no_conmon_saw(shared: Room) -> None:
+    """The control group knows it, too."""
+    work = "until [ -e /go ]; do sleep 0.1; done; exec tail /dev/zero"
+    shared.libpod("run", "-d", "--name", "c", "--memory", "16m", IMAGE, "sh", "-c", work)
+    os.kill(shared.inspect("c")["State"]["ConmonPid"], signal.SIGKILL)
+    shared.libpod("exec", "c", "touch", "/go")
+    assert shared.settled(lambda: shared.status("c") in ("stopped", "exited"))
+    state = shared.inspect("c")["State"]
+    assert (state["OOMKilled"], state["ExitCode"]) == (True, -1)
+    shared.libpod("rm", "c")
+
+
 def test_stopping_a_container_that_removes_itself(shared: Room) -> None:
     """Our exit command may remove it before we are done with stopping it."""
     shared.libpod("run", "-d", "--rm", "--name", "c", IMAGE, "sleep", "1000")

@@ -134,6 +134,29 @@ def test_what_is_no_group(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
         read(monkeypatch, [], group)
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"unified/a/b/memory.events": "low 0\noom 4\noom_kill 3\noom_group_kill 0\n"}, 3),
+        ({"unified/a/b/memory.events": "low 0\noom 0\n"}, 0),
+        ({"memory/a/b/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"}, 2),
+        ({}, 0),
+    ],
+)
+def test_kills_for_memory(
+    files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        write(tmp_path / name, text)
+    places = [
+        Hierarchy(str(tmp_path / "pids"), 1, frozenset(("pids",))),
+        Hierarchy(str(tmp_path / "memory"), 1, frozenset(("memory",))),
+        Hierarchy(str(tmp_path / "unified"), 2, frozenset()),
+    ]
+    monkeypatch.setattr(figures, "hierarchies", lambda: places)
+    assert figures.out_of_memory_kills(GROUP) == expected
+
+
 def test_disabled_groups_count_nothing() -> None:
     with pytest.raises(NotSupported, match="nothing is counted"):
         cgroups.open_manager("disabled").figures("/a")
