@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NETWORK_NAMESPACES = Path("/run/netns")
+# A busy machine takes its time to end what was killed.
+PATIENCE = 30.0
 
 # Processes that a fixture of a wider scope owns, although one test started them: a machine after a reboot.
 kept: set[int] = set()
@@ -85,12 +87,10 @@ def reap(pids: Iterable[int]) -> set[int]:
 
 def ending(pids: Iterable[int]) -> set[int]:
     """Return those of *pids* that live on: one that was killed, and is not our child, takes a moment."""
-    alive = reap(pids)
-    for _ in range(50):
-        if not alive:
-            break
+    end = time.monotonic() + PATIENCE
+    while (alive := reap(pids)) and time.monotonic() < end:
         time.sleep(0.02)
-        alive = reap(alive)
+        pids = alive
     return alive
 
 
@@ -99,10 +99,7 @@ def end(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for _ in range(50):
-        if not reap(pids):
-            return
-        time.sleep(0.02)
+    ending(pids)
 
 
 def unmount(points: Iterable[str]) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-BOOT_SECONDS = 120
-POWER_OFF_SECONDS = 60
+BOOT_SECONDS = 300
+POWER_OFF_SECONDS = 120
 # What systemd takes for "power off" (systemd(1), signals).
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
 
@@ -170,7 +170,7 @@ class Machine:
         self,
         *command: str,
         check: bool = True,
-        timeout: float = 120,
+        timeout: float = 300,
         text: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -190,7 +190,7 @@ class Machine:
             raise MachineError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}{result.stderr}")
         return result
 
-    def shell(self, script: str, *, check: bool = True, timeout: float = 120) -> str:
+    def shell(self, script: str, *, check: bool = True, timeout: float = 300) -> str:
         """Run the shell *script* inside with -eu and return its standard output."""
         return self.run("/bin/sh", "-euc", script, check=check, timeout=timeout).stdout
 
@@ -227,7 +227,7 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._init, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._nspawn.wait(10)
+            self._nspawn.wait(60)
         if self.running:
             self._nspawn.kill()
             self._nspawn.wait()

@@ -17,6 +17,6 @@ def build(output: Path) -> None:
         input="",
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]

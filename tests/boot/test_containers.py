@@ -42,7 +42,7 @@ def test_scopes(machine: Machine) -> None:
     assert all(active(machine, scope) for scope in scopes)
     machine.run("libpod", "rm", "--force", "--time", "0", "c")
     # conmon's scope ends with our exit command, which conmon has become.
-    machine.shell(f"for i in $(seq 100); do systemctl is-active -q {scopes[1]} || break; sleep 0.1; done")
+    machine.shell(f"for i in $(seq 600); do systemctl is-active -q {scopes[1]} || break; sleep 0.1; done")
     assert not any(active(machine, scope) for scope in scopes)
 
 
@@ -51,7 +51,7 @@ def test_a_restart_policy(machine: Machine) -> None:
     identifier = start(machine, "c", "--restart", "always")
     machine.shell("kill -KILL $(libpod inspect c --format '{{.State.Pid}}')")
     again = "[ $(libpod inspect c --format '{{.RestartCount}}{{.State.Status}}') = 1running ]"
-    machine.shell(f"for i in $(seq 100); do {again} && break; sleep 0.1; done; {again}")
+    machine.shell(f"for i in $(seq 600); do {again} && break; sleep 0.1; done; {again}")
     conmon = machine.shell("cat /proc/$(libpod inspect c --format '{{.State.ConmonPid}}')/cgroup")
     assert f"libpod-conmon-{identifier}.scope" in conmon
     assert active(machine, f"libpod-{identifier}.scope")
@@ -63,9 +63,7 @@ def test_a_restart_policy(machine: Machine) -> None:
 def test_logs_in_the_journal(machine: Machine) -> None:
     """The `journald` log driver: the lines of both streams, and Podman reads the same."""
     start(machine, "j", "--log-driver", "journald", "--log-opt", "tag=mark", script=SCRIPT)
-    machine.shell(
-        "for i in $(seq 100); do libpod logs j 2>/dev/null | grep -q first && break; sleep 0.1; done"
-    )
+    machine.shell("for i in $(seq 600); do [ $(libpod logs j 2>&1 | wc -l) = 2 ] && break; sleep 0.1; done")
     result = machine.run("libpod", "logs", "j")
     assert (result.stdout, result.stderr) == (f"{FIRST}\n", f"{SECOND}\n")
     assert machine.run("libpod", "logs", "--tail", "0", "j").stdout == ""
@@ -82,7 +80,7 @@ def test_events_in_the_journal(machine: Machine) -> None:
     create = f"{libpod} create --name e --network none {podman.IMAGE} true"
     machine.shell(f"{create} && {libpod} start --attach e && {libpod} rename e f && {libpod} rm f")
     show = f"{libpod} events --stream=false --format '{{{{.Status}}}}' --filter"
-    machine.shell(f"for i in $(seq 100); do {show} event=remove | grep -q remove && break; sleep 0.1; done")
+    machine.shell(f"for i in $(seq 600); do {show} event=remove | grep -q remove && break; sleep 0.1; done")
     ours = machine.shell(f"{show} type=container").split()
     for status in ("create", "init", "start", "attach", "died", "rename", "remove"):
         assert status in ours

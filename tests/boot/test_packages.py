@@ -51,7 +51,7 @@ def test_unit_package_holds(packages: list[Path]) -> None:
 def test_lintian_is_content(packages: list[Path], require_tool: Callable[[str], str]) -> None:
     changes = next(packages[0].parent.glob("*.changes"))
     command = [require_tool("lintian"), "--allow-root", "--fail-on", "error,warning", str(changes)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -49,7 +49,6 @@ def _shared(used_store: tuple[Room, Traces]) -> Iterator[Room]:
     """The store of all tests of a module, which finds each as it was: quicker than a new one for everyone."""
     room, before = used_store
     yield room
-    if room.settled(lambda: room.traces() == before, seconds=2):
-        return
-    room.clear()
-    assert room.settled(lambda: room.traces() == before, seconds=5), room.traces().difference(before)
+    if room.traces() != before:
+        room.clear()
+    assert room.settled(lambda: room.traces() == before), room.traces().difference(before)

@@ -132,7 +132,7 @@ class Room:
         status: int | None = 0,
         data: str | None = None,
         environment: Mapping[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 300,
     ) -> Result:
         """Run our program; it must end with *status*, unless that is None."""
         done = subprocess.run(
@@ -231,7 +231,7 @@ class Room:
     # ------------------------------------------------------------ what is left
 
     @staticmethod
-    def settled(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    def settled(condition: Callable[[], bool], seconds: float = 120) -> bool:
         """Whether *condition* comes true: conmon and the exit command work when we are done."""
         end = time.monotonic() + seconds
         while not condition():
@@ -303,7 +303,7 @@ class Room:
     def _known_to_runc(self) -> list[str]:
         command = ["runc", "list", "--format", "json"]
         # It fails for containers of others that end meanwhile.
-        for _ in range(10):
+        for _ in range(100):
             listed = subprocess.run(command, check=False, capture_output=True)
             if listed.returncode == 0:
                 break

@@ -133,7 +133,7 @@ class Machine:
         assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
-        process.wait(timeout=60)
+        process.wait(timeout=120)
         self.pid = 0
         remove_cgroups(self.disk)
 
@@ -162,7 +162,7 @@ class Machine:
         *,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
-        timeout: float = 120,
+        timeout: float = 300,
         stdin: bytes | None = None,
     ) -> Result:
         """Run *command* in the machine; with *check*, a status other than 0 raises CommandFailedError."""
@@ -274,7 +274,7 @@ def remove_cgroups(disk: Path) -> None:
 
 
 def _remove_cgroup(directory: Path) -> None:
-    for _ in range(100):
+    for _ in range(1500):
         try:
             directory.rmdir()
         except FileNotFoundError:

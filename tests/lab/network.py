@@ -20,6 +20,14 @@ cni_plugin_dirs = ["{PLUGINS}", "{OWN_PLUGINS}"]
 """
 # Our program as a process of its own, after some lines that change it for a test.
 _PROGRAM = "import sys; from libpod.cli.main import main; sys.exit(main())"
+# A real plugin may need longer than a test wants to wait for one that hangs.
+_IMPATIENT = """\
+from libpod.network.plugins import Plugins
+patient = Plugins._run
+Plugins._run = lambda self, kind, text, environment, seconds: patient(
+    self, kind, text, environment, 1.0 if kind == {kind!r} else seconds
+)
+"""
 _LEFT = """\
 cd /var/lib/cni && find . -type f ! -name lock ! -name 'last_reserved_ip.*'
 [ ! -d /run/netns ] || find /run/netns -type f
@@ -68,6 +76,10 @@ class NetworkStore(Store):
         """Run our program after the Python *lines* that change it."""
         command = [self.python, "-c", f"{lines}\n{_PROGRAM}", *self.libpod_command(*arguments)[3:]]
         return self.machine.run(command, check=False, environment=self.libpod_environment)
+
+    def impatient(self, kind: str, *arguments: str) -> Result:
+        """Run our program, which gives a plugin one second."""
+        return self.changed(_IMPATIENT.format(kind=kind), *arguments)
 
     def killed(self, point: str, *arguments: str) -> None:
         """Run our program and kill it at a fail point, which it must reach."""

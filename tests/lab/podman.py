@@ -94,7 +94,7 @@ class Store:
 
     # Podman.
 
-    def podman(self, *arguments: str, check: bool = True, timeout: float = 120) -> Result:
+    def podman(self, *arguments: str, check: bool = True, timeout: float = 300) -> Result:
         """Run Podman on this store. With *check* it must succeed without a word on stderr."""
         command = ["podman", *self.options, *self.podman_options, *arguments]
         result = self.machine.run(command, check=False, environment=self.environment, timeout=timeout)
@@ -191,7 +191,7 @@ class Store:
         check: bool = True,
         before: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
-        timeout: float = 120,
+        timeout: float = 300,
     ) -> Result:
         """Run our program on this store. *before* stands before it on the command line: strace."""
         result = self.machine.run(

@@ -19,7 +19,7 @@ USER = "tester"
 PASSWORD = "a secret: with colon"
 # bcrypt of PASSWORD, with the lowest cost there is.
 HASH = "$2b$04$YiYChWwSxMCJZHqwrrNG..Z3Yhd0R3PWBLpvub2hOq7R3KR2X7g3m"
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 _CHUNK = 1 << 16
 
 
@@ -165,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         if fault == STALL:
             self.server.stalled.set()
-            self.server.released.wait(60)
+            self.server.released.wait(120)
         self.close_connection = True
         if fault == RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 class Terminal:
@@ -58,7 +58,7 @@ class Terminal:
     def __exit__(self, *_exception: object) -> None:
         self.hang_up()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(5)
+            self.process.wait(20)
         self.process.kill()
         self.process.wait()
         with contextlib.suppress(OSError):

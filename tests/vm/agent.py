@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-ANSWER_SECONDS = 60
-SYNC_SECONDS = 30
+ANSWER_SECONDS = 300
+SYNC_SECONDS = 60
 # Each question costs the machine a moment.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.4
 

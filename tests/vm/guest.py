@@ -35,7 +35,7 @@ from tests.vm.agent import Agent, AgentError, Finished
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BOOT_SECONDS = 300
+BOOT_SECONDS = 900
 DISK = "4G"
 MEMORY = "1536"
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -176,7 +176,7 @@ class Guest:
         self,
         *command: str,
         check: bool = True,
-        timeout: float = 180,
+        timeout: float = 600,
         text: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> Finished:
@@ -192,7 +192,7 @@ class Guest:
             raise GuestError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}{result.stderr}")
         return result
 
-    def shell(self, script: str, *, check: bool = True, timeout: float = 180) -> str:
+    def shell(self, script: str, *, check: bool = True, timeout: float = 600) -> str:
         """Run the shell *script* inside with -eu and return its standard output."""
         return self.run("/bin/sh", "-euc", script, check=check, timeout=timeout).stdout
 

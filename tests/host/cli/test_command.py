@@ -89,7 +89,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and return how it ended."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-    return subprocess.run(command, env=environment, text=True, timeout=60, check=False, **streams)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(command, env=environment, text=True, timeout=120, check=False, **streams)  # type: ignore[call-overload, no-any-return]
 
 
 def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -153,7 +153,7 @@ def test_an_interruption_ends_with_130(flags: list[str], environment: dict[str, 
         assert process.stderr is not None
         assert str(os.getpid()) in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=120)
     assert (process.returncode, output, errors) == (130, "", "interrupted\n")
     assert database.read_bytes() == before
     assert not (tmp_path / "tmpdir/alive").exists()

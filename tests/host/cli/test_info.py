@@ -21,7 +21,7 @@ def info(directory: Path, *arguments: str) -> dict[str, Any]:
     programs = ["--runtime", "/usr/bin/runc", *arguments]
     command = [sys.executable, "-m", "libpod", *map(str, where), *programs, "info", "--format", "json"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
     return {section["type"]: section["data"] for section in json.loads(done.stdout)}
 
 
@@ -35,7 +35,7 @@ def _store(tmp_path: Path) -> Path:
         env=environment,
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     return tmp_path
 

@@ -138,7 +138,7 @@ def test_a_state_to_wait_for(two: Room) -> None:
     two.libpod("create", "--name", "new", IMAGE, "sleep", "1000")
     with two.started(*wait, stdout=subprocess.PIPE) as waiting:
         two.libpod("start", "new")
-        assert waiting.communicate(timeout=60)[0] == b"-1\n"
+        assert waiting.communicate(timeout=120)[0] == b"-1\n"
     two.libpod("kill", "new")
     assert two.libpod("wait", "--condition", "stopped,exited", "new").words == "137"
     assert "'happy'" in two.libpod("wait", "--condition", "happy", "new", status=125).stderr

@@ -185,7 +185,7 @@ def test_a_tar_that_wants_out(
         (name.format(outside=outside), kind, link.format(outside=outside)) for name, kind, link in members
     ]
     command = room.command("cp", "-", "c:/data")
-    subprocess.run(command, env=room.environment, input=hostile_tar(*told), capture_output=True, timeout=60)
+    subprocess.run(command, env=room.environment, input=hostile_tar(*told), capture_output=True, timeout=120)
     assert [entry.name for entry in outside.iterdir()] == ["kept"]
     assert (outside / "kept").stat().st_nlink == 1
 
@@ -200,7 +200,7 @@ def test_tars_on_the_streams(room: Room, tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         assert "tree/sub/inner" in archive.getnames()
     subprocess.run(
-        room.command("cp", "-", "c:/tmp"), env=room.environment, input=done.stdout, check=True, timeout=60
+        room.command("cp", "-", "c:/tmp"), env=room.environment, input=done.stdout, check=True, timeout=120
     )
     assert_same(look(room, "/tmp/tree"), original)
     room.libpod("umount", "c")

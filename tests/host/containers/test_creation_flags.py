@@ -73,7 +73,7 @@ def test_timeout(shared: Room) -> None:
     """conmon kills it, whoever waits."""
     shared.libpod("run", "-d", "--name", "c", "--timeout", "1", IMAGE, "sleep", "100")
     assert shared.inspect("c")["Config"]["Timeout"] == 1
-    shared.libpod("wait", "c", timeout=60)
+    shared.libpod("wait", "c")
     assert shared.settled(lambda: shared.status("c") == "exited")
     _remove(shared, "c")
     assert "not a whole number" in shared.refused("run", "--timeout", "soon", IMAGE, "true")
@@ -388,7 +388,12 @@ def test_descriptors(shared: Room, tmp_path: Path) -> None:
         *shared.command("run", "--rm", "--preserve-fds", "1", IMAGE, "sh", "-c", "cat <&3"),
     )
     result = subprocess.run(
-        ["sh", "-c", *script], env=shared.environment, capture_output=True, text=True, check=False, timeout=60
+        ["sh", "-c", *script],
+        env=shared.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert (result.returncode, result.stdout) == (0, "from outside\n"), result
     assert shared.settled(lambda: not leftovers.processes_naming(str(shared.directory)))
@@ -403,7 +408,7 @@ def test_a_container_for_descriptors_starts_again_without(shared: Room, tmp_path
     )
     with subprocess.Popen(["sh", "-c", 'exec 3< "$0"; exec "$@"', str(tmp_path / "file"), *words],
                           env=shared.environment, stdout=subprocess.PIPE) as first:  # fmt: skip
-        assert first.wait(60) == 0
+        assert first.wait(120) == 0
     assert shared.libpod("start", "-a", "c", status=None).status in (0, 1)
     assert shared.status("c") in ("exited", "stopped")
     _remove(shared, "c")

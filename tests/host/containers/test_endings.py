@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,9 +134,14 @@ def test_a_container_that_removes_itself(shared: Room, *, detached: bool) -> Non
     # Its code is still known: who waits for it gets it.
     identifier = shared.libpod("run", "-d", "--rm", "--name", "d", IMAGE, "sleep", "1000").words
     with shared.started("wait", "d", stdout=subprocess.PIPE) as waiting:
-        time.sleep(0.2)
+        assert shared.settled(lambda: _watches_a_process(waiting.pid))
         shared.libpod("kill", identifier)
         assert waiting.communicate()[0] == b"137\n"
+
+
+def _watches_a_process(pid: int) -> bool:
+    """Whether it has got so far that it holds the end of a process."""
+    return any(os.path.realpath(link).endswith("[pidfd]") for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_killing_our_program_leaves_the_container(shared: Room) -> None:
@@ -160,7 +165,7 @@ def test_signals_are_handed_on(shared: Room, number: signal.Signals) -> None:
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(number)
         assert running.stdout.read() == f"got {name}\n".encode()
-        assert running.wait(20) == 3
+        assert running.wait(120) == 3
 
 
 def test_a_container_whose_conmon_was_killed(shared: Room) -> None:

@@ -51,7 +51,7 @@ def killed(room: Room, point: str, nth: int, *arguments: str) -> bool:
     command = room.command(*arguments)
     words = [sys.executable, "-c", KILLED, point, str(nth), *command[3:]]
     done = subprocess.run(
-        words, env=room.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        words, env=room.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
     )
     return done.returncode == -signal.SIGKILL
 
@@ -138,7 +138,8 @@ def test_a_runtime_that_does_not_create(
     shared: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
 ) -> None:
     """A message within the time limit; what was mounted is unmounted, and the container can be removed."""
-    monkeypatch.setattr(runc, "CREATE_TIMEOUT", 1.0)
+    if "sleep" in script:
+        monkeypatch.setattr(runc, "CREATE_TIMEOUT", 1.0)
     with shared.runtime(runtime_path=[fake(tmp_path, script, "create")]) as runtime:
         container = made(runtime, shared)
         with pytest.raises(LibpodError, match=said):
@@ -166,7 +167,14 @@ def test_a_runtime_that_fails_in_everything(
 
 
 def test_a_runtime_that_hangs_in_start(shared: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runc, "TIMEOUT", 1.0)
+    patient = runc.Runc.start
+
+    def start(runtime: runc.Runc, identifier: str) -> None:
+        with monkeypatch.context() as quick:
+            quick.setattr(runc, "TIMEOUT", 1.0)
+            patient(runtime, identifier)
+
+    monkeypatch.setattr(runc.Runc, "start", start)
     with shared.runtime(runtime_path=[fake(tmp_path, "exec sleep 1000", "start")]) as runtime:
         container = made(runtime, shared)
         with pytest.raises(OCIRuntimeError, match="not finished after 1 seconds"):
@@ -186,7 +194,8 @@ def test_a_runtime_that_hangs_in_start(shared: Room, tmp_path: Path, monkeypatch
 def test_a_conmon_that_does_not_work(
     shared: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
 ) -> None:
-    monkeypatch.setattr(conmon, "START_TIMEOUT", 1.0)
+    if "sleep" in script:
+        monkeypatch.setattr(conmon, "START_TIMEOUT", 1.0)
     path = tmp_path / "conmon"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -337,7 +346,7 @@ def at_once(*acts: object) -> list[LibpodError | None]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     return errors
 
 
@@ -386,6 +395,6 @@ def test_threads_share_a_runtime_with_another_process(shared: Room) -> None:
             shared.command("run", "--rm", IMAGE, "echo", "hi"), env=shared.environment, stdout=subprocess.PIPE
         )
         errors = at_once(*(lambda name=name: live(name) for name in "abc"))
-        assert other.communicate(timeout=60)[0] == b"hi\n"
+        assert other.communicate(timeout=120)[0] == b"hi\n"
         assert errors == [None] * 3
         assert runtime.containers() == []

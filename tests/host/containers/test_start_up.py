@@ -41,7 +41,7 @@ def imported(room: Room, *command: str) -> list[str]:
     _python, _flag, _module, *words = room.command(*command)
     done = subprocess.run(
         [sys.executable, "-S", "-X", "importtime", str(SCRIPT), *words],
-        env=room.environment, capture_output=True, text=True, timeout=60, check=True,
+        env=room.environment, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     names = re.findall(r"import time:\s+\d+ \|\s+\d+ \| *(\S+)", done.stderr)
     return names[names.index("__future__") :]

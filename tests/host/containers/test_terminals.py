@@ -31,6 +31,11 @@ def ready(screen: Terminal, word: str = "ready") -> None:
     screen.expect(f"0-{word}\r\n")
 
 
+def sized(lines: int, columns: int) -> str:
+    """What a shell does until its window has this size."""
+    return f"until [ $(stty size | tr ' ' x) = {lines}x{columns} ]; do sleep 0.1; done"
+
+
 # ---------------------------------------------------------------- run -it
 
 
@@ -52,7 +57,7 @@ def test_window_is_resized(room: Room) -> None:
         for step in range(10):
             screen.resize(40 + step, 123 + step)
         screen.resize(50, 132)
-        screen.type("sleep 1; stty size\n")
+        screen.type(f"{sized(50, 132)}; stty size\n")
         screen.expect("50 132\r\n")
         screen.type("exit\n")
         assert screen.wait() == 0
@@ -139,7 +144,7 @@ def test_terminal_is_closed_while_attached(room: Room) -> None:
         screen.type("trap 'echo hung-up > /data/seen' HUP\n")
         ready(screen)
         screen.hang_up()
-        screen.process.wait(20)
+        screen.process.wait(120)
     assert room.settled(lambda: room.libpod("exec", "s", "cat", "/data/seen", status=None).status == 0)
 
 
@@ -148,7 +153,7 @@ def test_terminal_is_closed_while_attached_without_proxy(room: Room) -> None:
         screen.type("trap 'exit 1' HUP\n")
         ready(screen)
         screen.hang_up()
-        screen.process.wait(20)
+        screen.process.wait(120)
     assert room.status("s") == "running"
 
 
@@ -246,7 +251,7 @@ WAITING = ("sh", "-c", f"{TRAPS}; while :; do sleep 0.1; done")
 def test_signal_goes_to_the_container(room: Room, number: int, status: int) -> None:
     with started(room, "run", "--rm", IMAGE, *WAITING) as process:
         process.send_signal(number)
-        assert process.wait(20) == status
+        assert process.wait(120) == status
 
 
 def test_signal_goes_to_the_container_after_its_streams_have_ended(room: Room) -> None:
@@ -254,7 +259,7 @@ def test_signal_goes_to_the_container_after_its_streams_have_ended(room: Room) -
     with started(room, "run", "--rm", IMAGE, *command) as process:
         assert process.stdout is not None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 41
+        assert process.wait(120) == 41
 
 
 def test_signals_while_a_signal_is_sent(room: Room) -> None:
@@ -263,13 +268,13 @@ def test_signals_while_a_signal_is_sent(room: Room) -> None:
             process.send_signal(signal.SIGWINCH)
             process.send_signal(signal.SIGUSR2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (41, 128 + signal.SIGUSR2)
+        assert process.wait(120) in (41, 128 + signal.SIGUSR2)
 
 
 def test_signal_ends_us_alone(room: Room) -> None:
     with started(room, "run", "--name", "c", "--sig-proxy=false", IMAGE, *WAITING) as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGTERM
+        assert process.wait(120) == -signal.SIGTERM
     assert room.status("c") == "running"
 
 
@@ -299,7 +304,7 @@ def test_ignored_signal_stays_ignored(room: Room) -> None:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 41
+        assert process.wait(120) == 41
 
 
 # ---------------------------------------------------------------- exec
@@ -312,7 +317,7 @@ def test_exec_in_a_terminal(room: Room) -> None:
         screen.expect("31 99\r\n")
         ready(screen)
         screen.resize(20, 60)
-        screen.type("sleep 1; stty size; id -un; pwd; echo $A$A; exit 12\n")
+        screen.type(f"{sized(20, 60)}; stty size; id -un; pwd; echo $A$A; exit 12\n")
         for text in ("20 60", "worker", "/data", "bb"):
             screen.expect(f"{text}\r\n")
         assert screen.wait() == 12

@@ -113,7 +113,7 @@ def test_events_are_followed(recording: Room) -> None:
             "init", "start", "attach", "died", "remove",
         ]  # fmt: skip
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(120) == 130
 
 
 def test_none(room: Room) -> None:

@@ -154,13 +154,13 @@ def test_secrets_are_in_no_argument(room: ImageRoom, tmp_path: Path) -> None:
         room.libpod("rmi", "bb")
         proxy.fault = lab.STALL
         with room.started("pull", "-q", "--creds", "me:SECRET", f"{proxy.host}/s/bb") as process:
-            assert proxy.stalled.wait(20)
+            assert proxy.stalled.wait(120)
             lines = [leftovers.command_line(pid) for pid in leftovers.processes_naming(str(room.directory))]
             started = [line for line in lines if line and "-m libpod" not in line]
             assert any("skopeo" in line for line in started)
             assert not [line for line in started if "SECRET" in line]
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
+            assert process.wait(120) == 130
 
 
 # ---------------------------------------------------------------- registries.conf
@@ -242,9 +242,9 @@ def test_a_pull_that_is_killed(room: ImageRoom, faulty: Faulty, number: signal.S
     room.libpod("rmi", "bb")
     faulty.fault = lab.STALL
     with room.started("pull", f"{faulty.host}/t/bb") as process:
-        assert faulty.stalled.wait(20)
+        assert faulty.stalled.wait(120)
         process.send_signal(number)
-        assert process.wait(20) == STATUS_OF_SIGNAL[number]
+        assert process.wait(120) == STATUS_OF_SIGNAL[number]
     # skopeo dies with us, whatever killed us.
     assert room.settled(lambda: not list(room._processes()))
     if number != signal.SIGKILL:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(shm.__file__).parents[2]
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,8 @@ def inside(store: NetworkStore, name: str, *command: str) -> str:
 
 def fetch(store: NetworkStore, address: str, port: int) -> str:
     """What the host gets from a port, which may take a moment to listen."""
-    return store.shell(
-        f"for i in $(seq 50); do busybox nc -w 2 {address} {port} </dev/null && exit; sleep 0.1; done; exit 1"
-    )
+    ask = f"busybox nc -w 2 {address} {port} </dev/null"
+    return store.shell(f"for i in $(seq 600); do {ask} && exit; sleep 0.1; done; exit 1")
 
 
 def test_containers_talk_and_published_ports_answer(store: NetworkStore) -> None:
@@ -82,7 +81,7 @@ def test_nothing_is_left_however_a_container_ends(store: NetworkStore) -> None:
     store.libpod("stop", "-t", "0", "stopped")
     store.libpod("kill", "killed")
     store.libpod("wait", "short", "stopped", "killed")
-    store.shell('for i in $(seq 100); do [ -z "$(ls /run/netns)" ] && exit; sleep 0.1; done; exit 1')
+    store.shell('for i in $(seq 600); do [ -z "$(ls /run/netns)" ] && exit; sleep 0.1; done; exit 1')
     assert store.left() == set()
     failed = store.libpod("run", "--network", "bridge", IMAGE, "no-such-command", check=False)
     assert failed.status == 127

@@ -51,7 +51,7 @@ def start(networks: Path, command: str, container: str, interface: str = "eth0")
 
 
 def call(networks: Path, command: str, container: str, interface: str = "eth0") -> dict[str, Any]:
-    output, _errors = start(networks, command, container, interface).communicate(timeout=60)
+    output, _errors = start(networks, command, container, interface).communicate(timeout=120)
     decoded = json.loads(output or b"{}")
     assert isinstance(decoded, dict)
     return decoded
@@ -111,7 +111,7 @@ def test_the_plugin_waits_for_us(networks: Path) -> None:
         ):
             assert process.poll() is None
         assert {lease.container_id for lease in leases.leases(str(networks))} == {OURS}
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 0
     assert {lease.container_id for lease in leases.leases(str(networks))} == {OURS, OTHER}
 

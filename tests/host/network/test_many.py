@@ -105,4 +105,4 @@ def test_podman_keeps_us_out_while_it_works_on_networks(store: NetworkStore) -> 
             else:
                 raise AssertionError("it did not wait")
             holder.communicate()
-            assert waiting.wait(timeout=60) == 0
+            assert waiting.wait(timeout=120) == 0

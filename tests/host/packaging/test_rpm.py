@@ -42,7 +42,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def query(package: Path, *arguments: str) -> list[str]:
     command = ["rpm", "--dbpath", str(package.parent / "database"), "-qp", *arguments, str(package)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True
+    ).stdout.splitlines()
 
 
 def test_files(packages: dict[str, Path]) -> None:

@@ -36,7 +36,7 @@ def complete(room: PodRoom, directory: Path, *words: str) -> list[str]:
         env={**room.environment, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     return sorted(done.stdout.split())

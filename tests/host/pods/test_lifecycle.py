@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,15 +128,25 @@ def test_containers_start_after_and_stop_before_those_that_they_need(room: PodRo
 
 
 def test_containers_that_do_not_need_each_other_have_their_time_together(room: PodRoom) -> None:
+    """Each ends when all have been told to, which none lives to see if they are told one after the other."""
+    room.make_pod("p")
+    told = "trap 'touch /told/$0' TERM; echo ready; until [ -e /told/1 -a -e /told/2 -a -e /told/3 ]"
+    for number in "123":
+        command = ("sh", "-c", f"{told}; do sleep 0.1; done", number)
+        room.member("p", f"c{number}", "-v", "told:/told", command=command)
+    room.libpod("pod", "start", "p")
+    assert room.settled(lambda: room.libpod("pod", "logs", "p").stdout.count("ready") == 3)
+    assert room.libpod("pod", "stop", "--time", "100", "p").stderr == ""
+    assert {room.inspect(f"c{number}")["State"]["ExitCode"] for number in "123"} == {0}
+
+
+def test_containers_that_do_not_end_are_killed(room: PodRoom) -> None:
     room.make_pod("p")
     for name in ("one", "two", "three"):
         room.member("p", name, command=("sleep", "1000"))
     room.libpod("pod", "start", "p")
-    begin = time.monotonic()
-    result = room.libpod("pod", "stop", "--time", "8", "p")
-    assert result.stderr.count("is alive 8 seconds after SIGTERM: killing it") == 3
-    # One after the other they would take 24 seconds at least.
-    assert time.monotonic() - begin < 24
+    result = room.libpod("pod", "stop", "--time", "1", "p")
+    assert result.stderr.count("is alive 1 seconds after SIGTERM: killing it") == 3
 
 
 @pytest.mark.parametrize("policy", ["stop", "continue"])
@@ -243,4 +252,4 @@ def test_looking_at_what_a_pod_does(room: PodRoom) -> None:
     assert {row["PIDS"] for row in rows} == {"1"}
     with room.started("pod", "logs", "--follow", "p", stdout=subprocess.PIPE) as follower:
         room.libpod("pod", "kill", "p")
-        assert follower.wait(30) == 0
+        assert follower.wait(120) == 0

@@ -29,7 +29,7 @@ def without_catatonit(room: PodRoom, *arguments: str) -> subprocess.CompletedPro
         *room.command(*arguments),
     ]
     return subprocess.run(
-        command, env=room.environment, capture_output=True, text=True, timeout=60, check=True
+        command, env=room.environment, capture_output=True, text=True, timeout=120, check=True
     )
 
 
@@ -42,7 +42,7 @@ def reaps(room: PodRoom, container: str) -> bool:
     """Whether a process whose parent has died is gone when it ends, with the infra container as PID 1."""
     room.libpod("exec", container, "sh", "-c", "(sleep 0.1; exit 3) & exit 0")
     listing = ("exec", container, "ps", "-o", "pid,stat,comm")
-    return room.settled(lambda: " Z" not in room.libpod(*listing).stdout, 5)
+    return room.settled(lambda: " Z" not in room.libpod(*listing).stdout)
 
 
 def test_catatonit_of_the_host(room: PodRoom) -> None:

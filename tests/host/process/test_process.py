@@ -30,8 +30,8 @@ def alive(pid: int) -> bool:
 
 
 def ends(pid: int) -> bool:
-    """Whether it is gone within ten seconds."""
-    for _ in range(200):
+    """Whether it is gone within a minute."""
+    for _ in range(1200):
         if not alive(pid):
             return True
         time.sleep(0.05)
@@ -187,9 +187,14 @@ def test_nothing_can_be_asked_at_the_terminal() -> None:
 def test_a_program_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"sleep 100000 & echo $! >> {pids}; echo $$ >> {pids}; echo reason >&2; wait"
-    with pytest.raises(CommandTimeout, match=r"not finished after 0\.5 seconds: reason") as caught:
-        run(["sh", "-c", script], timeout=0.5)
+    # A busy machine may not have started it before it is killed.
+    for seconds in (0.5, 5, 50):
+        with pytest.raises(CommandTimeout, match=f"not finished after {seconds:g} seconds") as caught:
+            run(["sh", "-c", script], timeout=seconds)
+        if caught.value.output:
+            break
     assert caught.value.output == "reason"
+    assert str(caught.value).endswith(f"not finished after {seconds:g} seconds: reason")
     for pid in map(int, pids.read_text().split()):
         while alive(pid):
             time.sleep(0.01)
@@ -234,7 +239,8 @@ def test_nothing_outlives_an_interrupt(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         # Not before we are waiting for it.
-        script = f"echo $$ > {pid_file}; sleep 0.3; kill -USR1 {os.getpid()}; sleep 100000"
+        waits = f"until grep -q 'State:.S' /proc/{os.getpid()}/status; do sleep 0.05; done"
+        script = f"echo $$ > {pid_file}; {waits}; kill -USR1 {os.getpid()}; sleep 100000"
         with pytest.raises(InterruptedTestError):
             run(["sh", "-c", script], timeout=LONG)
     finally:

@@ -38,6 +38,6 @@ def test_it_can_be_ended(anna: User, verb: tuple[str, ...]) -> None:
     end_session(anna)
     anna.libpod("refresh")
     anna.libpod(*verb, "here")
-    anna.as_root(f"for i in $(seq 100); do [ -e /proc/{pid} ] || exit 0; sleep 0.1; done; exit 1")
+    anna.as_root(f"for i in $(seq 600); do [ -e /proc/{pid} ] || exit 0; sleep 0.1; done; exit 1")
     if verb[0] != "rm":
         anna.libpod("rm", "-f", "-t", "0", "here")

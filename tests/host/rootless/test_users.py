@@ -72,7 +72,7 @@ def test_first_commands_at_once_make_one_namespace(anna: User) -> None:
         subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         for _ in range(3)
     ]
-    found = {process.communicate(timeout=60)[0].strip() for process in started}
+    found = {process.communicate(timeout=120)[0].strip() for process in started}
     assert found == {anna.namespace()[1]}
 
 

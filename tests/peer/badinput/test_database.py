@@ -221,7 +221,7 @@ def waits_and_goes_on(store: Store, holder: subprocess.Popen[str], path: str) ->
     assert process.poll() is None
     time.sleep(0.2)
     holder.communicate("\n")
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert json.loads(output)["decision"] == "refresh"
 
@@ -260,7 +260,7 @@ def test_ctrl_c_while_waiting(store: Store) -> None:
     # The brackets keep the search from finding itself.
     find = 'for p in $(grep -sal "[-]m.libpod" /proc/[0-9]*/cmdline); do p=${p%/*}; kill -INT ${p##*/}; done'
     store.machine.run(["sh", "-c", f"({find}) 2>/dev/null; true"])
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     holder.communicate("\n")
@@ -278,11 +278,11 @@ def test_podman_and_refresh_at_the_same_time(either: Store) -> None:
     ]
     podmans = [either.machine.start(["podman", *either.options, "ps", "-aq"]) for _ in range(2)]
     for process in podmans:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
     decisions = []
     for process in ours:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         decisions.append(json.loads(output)["decision"])
     assert sorted(decisions) in (["noop", "noop"], ["noop", "refresh"])

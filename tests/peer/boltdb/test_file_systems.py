@@ -35,13 +35,13 @@ def mounted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         image = tmp_path / "image"
         with image.open("wb") as file:
             file.truncate(SIZE)
-        subprocess.run([tools.require_tool("mkfs.ext4"), "-q", image], check=True, timeout=60)
+        subprocess.run([tools.require_tool("mkfs.ext4"), "-q", image], check=True, timeout=120)
         command = ["mount", "-o", "loop", image, point]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=120)
     try:
         yield point
     finally:
-        subprocess.run(["umount", point], check=True, timeout=60)
+        subprocess.run(["umount", point], check=True, timeout=120)
 
 
 def fill_up(directory: Path) -> Path:
@@ -105,7 +105,7 @@ def test_read_only_file_system(mounted: Path) -> None:
     path = mounted / "test.db"
     make(path, {b"a": {b"k": b"v"}})
     before = os.stat(path)
-    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True, timeout=60)
+    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True, timeout=120)
     for name in ("test.db", "absent.db"):
         with pytest.raises(FileError, match="Read-only file system") as caught:
             Database.open(mounted / name)

@@ -33,7 +33,7 @@ def held(reference: Reference, path: Path, *options: str) -> Iterator[subprocess
             yield process
         finally:
             process.stdin.close()
-            process.wait(60)
+            process.wait(120)
 
 
 def test_it_keeps_us_out_and_is_named(reference: Reference, path: Path) -> None:

@@ -40,7 +40,7 @@ for line in sys.stdin:
     except Exception as error:
         print(type(error).__name__ + ': ' + str(error), flush=True)
 """
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Agent:

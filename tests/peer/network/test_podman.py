@@ -85,7 +85,7 @@ def settings(text: str) -> Any:
 
 def fetch(store: NetworkStore) -> str:
     return store.shell(
-        "for i in $(seq 50); do busybox nc -w 2 127.0.0.1 8080 </dev/null && exit; sleep 0.1; done; exit 1"
+        "for i in $(seq 600); do busybox nc -w 2 127.0.0.1 8080 </dev/null && exit; sleep 0.1; done; exit 1"
     )
 
 
@@ -120,7 +120,7 @@ def test_one_makes_a_container_and_the_other_drives_it(store: NetworkStore, ours
     assert "0.0.0.0:8080->80/tcp" in other(store, "ps")
     assert other(store, "port", "web", "80") == "0.0.0.0:8080\n"
     other(store, "stop", "-t", "0", "web")
-    store.shell('for i in $(seq 100); do [ -z "$(ls /run/netns)" ] && exit; sleep 0.1; done; exit 1')
+    store.shell('for i in $(seq 600); do [ -z "$(ls /run/netns)" ] && exit; sleep 0.1; done; exit 1')
     assert store.left() == set()
     other(store, "start", "web")
     assert fetch(store) == "hello\n"
