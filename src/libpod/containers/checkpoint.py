@@ -52,8 +52,6 @@ DUMP_LOG, DUMP_FIGURES = "dump.log", "stats-dump"
 RESTORE_LOG, RESTORE_FIGURES = "restore.log", "stats-restore"
 NEVER = "0001-01-01T00:00:00Z"
 IMAGES_MODE = 0o700
-EXIT_SECONDS = 10.0
-"""How long conmon may take to note the end of processes that CRIU has ended."""
 
 
 class CheckpointOptions(NamedTuple):
@@ -205,8 +203,7 @@ def _note_end(engine: Engine, record: ContainerRecord) -> None:
 
     conmon is given time to see it: an exit file that came later would be taken for the end of the next run.
     """
-    if record.conmon_pid:
-        exits.wait(os.path.join(engine.exit_directory, record.id), record.static_directory, EXIT_SECONDS)
+    exits.wait(os.path.join(engine.exit_directory, record.id), record.static_directory, record.conmon_pid)
     record.status = STOPPED
     record.pid = record.conmon_pid = 0
     for key in ("restored", "restoreLog"):

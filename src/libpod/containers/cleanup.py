@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 GONE = (NoSuchContainer, ContainerRemoved)
 """What is raised for a container that somebody else has removed, the second for every use but the first."""
-STRAY_SECONDS = 5.0
 _HAS_RUN = (CREATED, RUNNING, STOPPED, PAUSED, STOPPING)
 """The states of a container that the OCI runtime has created."""
 LEFTOVERS = ("attach", "ctl", "winsz", "oom")
@@ -149,22 +148,24 @@ def forget_strays(engine: Engine, record: ContainerRecord) -> None:
     A program that was killed between creating a container and writing that down leaves such ones.
     """
     paths = engine.files(record)
-    if not any(_names_a_process(path) for path in (paths.conmon_pid_file, paths.pid_file)):
+    conmon_pid, pid = (_named_process(path) for path in (paths.conmon_pid_file, paths.pid_file))
+    if not (conmon_pid or pid):
         return
     exit_file = os.path.join(engine.exit_directory, record.id)
     known = engine.runtime.state(record.id) is not None
     if known:
         _forget(engine, record)
         # conmon writes it just before it turns into our exit command, which finds nothing to do.
-        exits.wait(exit_file, paths.bundle, STRAY_SECONDS)
+        exits.wait(exit_file, paths.bundle, conmon_pid)
 
 
-def _names_a_process(pid_file: str) -> bool:
+def _named_process(pid_file: str) -> int:
+    """The process that the file names; 0 if none lives."""
     try:
         pid = int(files.read_text(pid_file))
     except (FileError, ValueError):
-        return False
-    return proc.is_alive(pid)
+        return 0
+    return pid if proc.is_alive(pid) else 0
 
 
 def remove_leftovers(engine: Engine, record: ContainerRecord) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from libpod.containers.engine import Engine
     from libpod.state.records import ContainerRecord
 
-EXIT_FILE_SECONDS = 5.0
 UNKNOWN_EXIT = -1
 """The exit code of a container that ended when nobody looked."""
 
@@ -66,10 +65,8 @@ def lives(record: ContainerRecord) -> bool:
 
 def wait_for_exit_file(engine: Engine, record: ContainerRecord) -> exits.Exit | None:
     """What conmon writes a moment after the end; None where nobody will."""
-    conmon = record.conmon_pid
-    seconds = EXIT_FILE_SECONDS if conmon > 0 and proc.is_alive(conmon) else 0.0
     paths = engine.files(record)
-    return exits.wait(os.path.join(paths.exit_directory, record.id), paths.bundle, seconds)
+    return exits.wait(os.path.join(paths.exit_directory, record.id), paths.bundle, record.conmon_pid)
 
 
 def _note(engine: Engine, record: ContainerRecord, ended: exits.Exit, number: int) -> None:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 DIRECTORY_MODE = 0o700
 SESSION_RUNNING = 2
-EXIT_SECONDS = 5.0
 _ATTACHED = ("attachStdin", "attachStdout", "attachStderr")
 
 
@@ -63,6 +62,7 @@ class ExecSession:
     ) -> None:
         self.id = identifier
         self.pid = 0
+        self.conmon_pid = 0
         self.connection: AttachSocket | None = None
         self._left = False
         self._engine = engine
@@ -80,7 +80,7 @@ class ExecSession:
 
         exit_file = os.path.join(self._paths.exit_directory, self._record.id)
         wait_for_end(self.pid, None)
-        ended = exits.wait(exit_file, self._paths.bundle, EXIT_SECONDS)
+        ended = exits.wait(exit_file, self._paths.bundle, self.conmon_pid)
         return -1 if ended is None else ended.code
 
     def leave(self) -> None:
@@ -135,7 +135,7 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
             _place(engine, record),
             _connect(session, options),
         )
-        session.pid = started.pid
+        session.pid, session.conmon_pid = started
         _record_pid(engine, record, identifier, started.pid)
         engine.event(record, "exec")
     except BaseException:

@@ -12,12 +12,14 @@ import os
 import time
 
 from libpod.errors import DecodeError, FileError
-from libpod.host import files
+from libpod.host import files, proc
 from libpod.values import NamedTuple
 
 # conmon is a millisecond behind the end, unless the disk is slow: it flushes the log first.
 POLL_SECONDS = 0.001
 MAXIMUM_POLL_SECONDS = 0.1
+PATIENCE = 30.0
+"""How many seconds a conmon that lives may take: the exit code of a busy machine is not to be lost."""
 
 
 class Exit(NamedTuple):
@@ -46,13 +48,18 @@ def read(exit_file: str, bundle: str) -> Exit | None:
     return Exit(code, changed, os.path.exists(os.path.join(bundle, "oom")))
 
 
-def wait(exit_file: str, bundle: str, timeout: float) -> Exit | None:
-    """As `read`, waiting *timeout* seconds for the file. conmon writes it just after the container ended."""
-    deadline = time.monotonic() + timeout
+def wait(exit_file: str, bundle: str, conmon_pid: int) -> Exit | None:
+    """As `read`, waiting for conmon, which writes the file just after the container ended.
+
+    None where it does not live (any more), or has not written it within `PATIENCE`.
+    """
+    deadline = time.monotonic() + PATIENCE
     pause = POLL_SECONDS
     while True:
+        # Looked at in this order: what it has written before its end is seen.
+        expected = conmon_pid > 0 and proc.is_alive(conmon_pid) and time.monotonic() < deadline
         found = read(exit_file, bundle)
-        if found is not None or time.monotonic() >= deadline:
+        if found is not None or not expected:
             return found
         time.sleep(pause)
         pause = min(pause * 1.3, MAXIMUM_POLL_SECONDS)
