@@ -83,13 +83,15 @@ class Section:
 
 
 def sections(
-    config: RuntimeConfig, *, patience: float = PATIENCE, with_programs: bool = True
+    config: RuntimeConfig, *, patience: float | None = None, with_programs: bool = True
 ) -> list[dict[str, object]]:
     """The sections `host`, `store`, `registries`, `insecure registries` as {"type", "data"}, in this order.
 
-    *patience* is the time in seconds that all of them may take. Without *with_programs* the OCI runtime and
-    conmon are not asked for their versions.
+    *patience* is the time in seconds that all of them may take, `PATIENCE` if not given. Without
+    *with_programs* the OCI runtime and conmon are not asked for their versions.
     """
+    if patience is None:
+        patience = PATIENCE
     readings = {
         name: _Reading(read, config)
         for name, read in (

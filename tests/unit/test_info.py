@@ -42,8 +42,9 @@ def config(tmp_path: Path, registries: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def found(config: RuntimeConfig) -> dict[str, Any]:
-    """The data of each section."""
-    return {str(section["type"]): section["data"] for section in info.sections(config, with_programs=False)}
+    """The data of each section, however busy the machine is."""
+    sections = info.sections(config, patience=60, with_programs=False)
+    return {str(section["type"]): section["data"] for section in sections}
 
 
 def test_the_sections_and_their_order(config: RuntimeConfig) -> None:
