@@ -55,7 +55,7 @@ QUICK_MODULES = (
 ONLY_IMPORTER = {
     "ctypes": ("host.linux",),
     "subprocess": ("nothing: its import takes longer than to start a program",),
-    "pystemd": ("cgroups.systemd", "host.notify"),
+    "pystemd": ("cgroups.units", "host.notify"),
     "filelock": ("locks.",),
     "sqlite3": ("state.sqlite",),
 }

@@ -84,6 +84,18 @@ class Manager(Protocol):
         """
 
 
+def group_of_container(manager: Manager, parent: str, container_id: str) -> str:
+    """Where a container's control group is, as `Manager.container_cgroup`.
+
+    One that was made with the other manager, as its *parent* tells, is where that one has put it.
+    """
+    try:
+        return manager.container_cgroup(parent, container_id)
+    except InvalidArgument:
+        other = open_manager("systemd" if parent.endswith(".slice") else "cgroupfs")
+        return other.container_cgroup(parent, container_id)
+
+
 def open_manager(name: str, *, uid: int = 0) -> Manager:
     """The manager *name* of MANAGERS; for "systemd" the one of user *uid*. InvalidArgument for any other.
 

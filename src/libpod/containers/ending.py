@@ -88,14 +88,15 @@ def _was_out_of_memory(engine: Engine, record: ContainerRecord) -> bool:
 
     The scope that systemd makes is gone with its last process.
     """
+    from libpod import cgroups
     from libpod.cgroups import figures
 
     parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
     try:
-        group = engine.cgroups.container_cgroup(parent, record.id)
+        group = cgroups.group_of_container(engine.cgroups, parent, record.id)
         return bool(group) and figures.out_of_memory_kills(group) > 0
     except (FileError, InvalidArgument):
-        # A group of another manager, or one that we may not read: that it has ended is noted all the same.
+        # That it has ended is noted all the same.
         return False
 
 

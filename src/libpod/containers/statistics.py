@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from libpod.cgroups import group_of_container
 from libpod.cgroups.figures import Reader
 from libpod.errors import FileError
 from libpod.host import files
@@ -52,15 +53,15 @@ class Usage(NamedTuple):
         return 100 * self.figures.memory / self.memory_limit if self.memory_limit else 0.0
 
 
-def read(cgroups: Manager, containers: Iterable[Item]) -> list[Usage]:
+def read(manager: Manager, containers: Iterable[Item]) -> list[Usage]:
     """A reading of each container that runs; one that has ended is left out. No lock is needed for that."""
     reader, memory, own_network = Reader(brief=True), host_memory(), _namespace("self")
     found = []
     for item in containers:
         if item.status in (RUNNING, PAUSED):
-            group = cgroups.container_cgroup(item.config.text("cgroupParent"), item.id)
+            group = group_of_container(manager, item.config.text("cgroupParent"), item.id)
             try:
-                figures = cgroups.figures(group, reader)
+                figures = manager.figures(group, reader)
             except FileError:
                 # It has ended meanwhile: its control group is gone.
                 continue

@@ -114,6 +114,12 @@ def test_stats_once(room: Room) -> None:
     assert room.libpod("stats", "--no-stream", "--format", template, "busy").stdout == "busy 1\n"
 
 
+def test_stats_of_a_container_that_was_made_with_the_other_manager(room: Room) -> None:
+    room.sleep("c")
+    found = room.libpod("--cgroup-manager", "systemd", "stats", "--no-stream", "--format", "{{.Name}}")
+    assert found.words == "c"
+
+
 def test_stats_go_on_while_containers_come_and_go(room: Room) -> None:
     room.sleep("first")
     with room.started("stats", "-i", "1", "--format", "{{.Name}}", stdout=subprocess.PIPE) as process:

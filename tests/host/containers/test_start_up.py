@@ -54,8 +54,9 @@ def imported(room: Room, *command: str) -> list[str]:
         (("exec", "up", "true"), NEVER | STARTING | TAKING_DOWN),
         (("ps",), NEVER | STARTING | CHANGING),
         (("stats", "--no-stream"), NEVER | STARTING | CHANGING),
+        (("--cgroup-manager", "systemd", "stats", "--no-stream"), {"contextlib", "libpod.cgroups.units"}),
     ],
-    ids=["run", "exec", "ps", "stats"],
+    ids=["run", "exec", "ps", "stats", "stats with systemd"],
 )
 def test_a_start_loads_what_it_needs(room: Room, command: Sequence[str], banned: set[str]) -> None:
     room.sleep("up", "--network", "none")
