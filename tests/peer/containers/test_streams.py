@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,9 +56,15 @@ def test_exec_sessions_are_seen_by_the_other_program(store: Store, first: str) -
 @pytest.mark.parametrize("first", ["libpod", "podman"])
 def test_output_and_exit_code_of_the_other_s_container(store: Store, first: str) -> None:
     ours, theirs = programs(store, first)
-    script = "for i in 1 2 3; do sleep 1; echo line $i; done; echo end >&2; exit 9"
-    ours("run", "-d", "--network", "none", "--name", "c", IMAGE, "sh", "-c", f"sleep 3; {script}")
-    found = theirs("attach", "--no-stdin", "c", check=False)
+    wait = "until [ -e /go ]; do sleep 0.1; done"
+    script = f"{wait}; for i in 1 2 3; do echo line $i; sleep 0.2; done; echo end >&2; exit 9"
+    ours("run", "-d", "--network", "none", "--name", "c", IMAGE, "sh", "-c", script)
+    with ThreadPoolExecutor() as pool:
+        attached = pool.submit(theirs, "attach", "--no-stdin", "c", check=False)
+        # Somebody is connected to conmon's socket.
+        store.machine.run(["sh", "-c", "until grep -q ' 03 .*/attach$' /proc/net/unix; do sleep 0.1; done"])
+        ours("exec", "c", "touch", "/go")
+        found = attached.result()
     assert found.stdout.rstrip("\n") == "line 1\nline 2\nline 3"
     assert found.stderr == "end\n"
     # Podman 4.3 tells nothing of how a container ended that it was attached to while it ran.
