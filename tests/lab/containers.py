@@ -161,6 +161,8 @@ class Room:
 
     def refused(self, *arguments: str, status: int = 125) -> str:
         """The message of a command that must fail and leave all as it was."""
+        # What conmon has started at the end of a container may be at work still.
+        assert self.settled(lambda: not any(" container cleanup " in line for line in self._processes()))
         before = self.traces()
         result = self.libpod(*arguments, status=status)
         assert "Traceback" not in result.stderr, result

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.lab.containers import Room
 from tests.lab.podman import IMAGE, Store
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def test_each_reads_what_the_other_recorded(store: Store) -> None:
         "run", "--name", "ours", "--label", "a=b", "-v", "v:/v", IMAGE, "sh", "-c", "exit 3", check=False
     )
     store.podman("run", "--name", "theirs", "--network", "none", IMAGE, "true")
+    # By the exit command, which a removal would forestall.
+    cleanup = ("events", "--stream=false", "--filter", "container=ours", "--filter", "event=cleanup")
+    assert Room.settled(lambda: store.libpod(*cleanup).stdout != "")
     store.libpod("rm", "ours", "theirs")
     store.podman("volume", "rm", "v")
     theirs, ours = events(store)
