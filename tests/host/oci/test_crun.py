@@ -37,7 +37,7 @@ def run_there(room: Room, *commands: list[str]) -> list[str]:
     """Run commands of ours in one place where only version 2 is mounted; what each printed."""
     script = ONLY_VERSION_2 + "\n".join(f"{shlex.join(command)} && echo =====" for command in commands)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script]
-    done = subprocess.run(command, env=room.environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=room.environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return [part.strip() for part in done.stdout.split("=====\n")[:-1]]
 
