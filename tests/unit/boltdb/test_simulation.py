@@ -130,4 +130,4 @@ class BucketMachine(RuleBasedStateMachine):
 
 
 TestBucketMachine = BucketMachine.TestCase
-TestBucketMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestBucketMachine.settings = settings(max_examples=40, stateful_step_count=30)

@@ -156,7 +156,7 @@ def lines(draw: st.DrawFn) -> list[str]:
     return [*path, *(text for piece in draw(st.lists(pieces, max_size=6)) for text in piece)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(lines())
 @example(["run", "-it", "--rm", "-e", "A=1", "-p80:80", "bb", "sh", "-c", "--", "-x"])
 @example(["rm", "a", "-f", "b"])

@@ -105,7 +105,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
 def test_plain_reading_never_differs_from_tomli(text: str) -> None:
     outcomes: list[object] = []
@@ -146,7 +146,7 @@ LINES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(LINES), max_size=12).map("\n".join))
 def test_plain_lines_never_differ_from_tomli(text: str) -> None:
     found = toml._parse_plain(text)

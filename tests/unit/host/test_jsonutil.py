@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from libpod.errors import DecodeError, InternalError
@@ -80,14 +80,12 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES)
-@settings(deadline=None)
 def test_what_is_written_reads_back_equal(value: object) -> None:
     assert json.loads(jsonutil.dumps(value)) == value
     assert not {b"<", b">", b"&"} & {bytes([byte]) for byte in jsonutil.dumps(value)}
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-@settings(deadline=None)
 def test_no_digit_of_a_number_is_lost(value: float) -> None:
     assert float(jsonutil.dumps(value)) == value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libpod.errors import DecodeError
@@ -40,7 +40,7 @@ def test_one_member_is_replaced_and_nothing_else(before: bytes, after: bytes) ->
     assert texts.replace_member(before, "lockID", 7) == after
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(), VALUES, max_size=5), st.text(), VALUES, st.sampled_from([None, 1]))
 def test_replacing_is_the_same_as_setting(
     members: dict[str, object], key: str, value: object, indent: int | None
