@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ANY_ADDRESS = "0.0.0.0"
-PREDECESSOR_SECONDS = 5.0
+PREDECESSOR_SECONDS = 20.0
 """How long we wait for a port that is held for an earlier run of the same container."""
 _POLL_SECONDS = 0.05
+_LOOKS = 3
+"""How often a port must be found taken by nobody who can be told: who had it may have ended meanwhile."""
 
 
 class HostPort(NamedTuple):
@@ -65,12 +67,18 @@ class Reservation:
 
     def _take(self, port: HostPort, container_id: str) -> socket.socket:
         end = time.monotonic() + PREDECESSOR_SECONDS
+        looks = 0
         while True:
             try:
                 return _bind(port)
             except OSError as error:
-                holder = _holder(port) if error.errno == errno.EADDRINUSE else None
-                if holder is None or container_id not in _words(holder) or time.monotonic() > end:
+                if error.errno != errno.EADDRINUSE:
+                    raise _refusal(port, error, None) from error
+                holder = _holder(port)
+                words = [] if holder is None else _words(holder)
+                looks += not words
+                others = words and container_id not in words
+                if others or looks == _LOOKS or time.monotonic() > end:
                     raise _refusal(port, error, holder) from error
             time.sleep(_POLL_SECONDS)
 
