@@ -120,3 +120,22 @@ def test_a_unit_that_waits_until_its_container_is_ready(machine: Machine) -> Non
         assert int(found["MainPID"]) == inspect(machine, mode)["State"]["ConmonPid"]
         machine.run("systemctl", "stop", f"{mode}.service")
         assert podman.unit(machine, f"{mode}.service")["ActiveState"] in ("inactive", "failed")
+
+
+def test_a_container_stays_with_the_manager_that_it_was_made_with(machine: Machine) -> None:
+    """The other one could not make anything of its cgroup parent."""
+    options = ("--network", "none")
+    plain = libpod(
+        machine, "--cgroup-manager", "cgroupfs", "create", "--name", "plain", *options, IMAGE, *WORK
+    )
+    scope = libpod(machine, "create", "--name", "scope", *options, IMAGE, *WORK)
+    libpod(machine, "start", "plain")
+    libpod(machine, "--cgroup-manager", "cgroupfs", "start", "scope")
+    assert group(machine, inspect(machine, "plain")["State"]["Pid"]) == f"/libpod_parent/libpod-{plain}"
+    assert group(machine, inspect(machine, "plain")["State"]["ConmonPid"]) == "/libpod_parent/conmon"
+    assert group(machine, inspect(machine, "scope")["State"]["Pid"]) == f"/machine.slice/libpod-{scope}.scope"
+    rows = json.loads(libpod(machine, "stats", "--no-stream", "--format", "json"))
+    assert {row["name"] for row in rows} == {"plain", "scope"}
+    libpod(machine, "rm", "-f", "-t", "0", "plain", "scope")
+    assert machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "libpod-*").stdout == ""
+    machine.shell(f"! find /sys/fs/cgroup -type d -name 'libpod-{plain}' | grep .")

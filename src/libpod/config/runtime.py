@@ -272,10 +272,24 @@ class RuntimeConfig(NamedTuple):
             return paths if isinstance(paths, tuple) else ()
         return tuple(f"{directory}/{name}" for directory in programs.DIRECTORIES)
 
-    def find_runtime(self) -> str:
-        """The first of runtime_candidates() that is an executable file. Raises InvalidArgument."""
-        name = self.runtime.rsplit("/", 1)[-1] or "runc"
-        return programs.find("OCI runtime", self.runtime_candidates(), name)
+    def find_runtime(self, name: str = "") -> str:
+        """The first executable file of runtime_candidates(), or of the paths of the runtime *name*.
+
+        Raises InvalidArgument.
+        """
+        if name:
+            return programs.find("OCI runtime", self._paths_of(name), name)
+        usual = self.runtime.rsplit("/", 1)[-1] or "runc"
+        return programs.find("OCI runtime", self.runtime_candidates(), usual)
+
+    def runtime_name(self) -> str:
+        """What containers call the runtime of find_runtime(): as the configuration does, else as its file.
+
+        Podman looks for it by that name. Raises InvalidArgument.
+        """
+        path = self.find_runtime()
+        is_named = self.runtime and "/" not in self.runtime and path in self._paths_of(self.runtime)
+        return self.runtime if is_named else path.rsplit("/", 1)[-1]
 
     def find_conmon(self) -> str:
         """The first of conmon_path that is an executable file. Raises InvalidArgument."""

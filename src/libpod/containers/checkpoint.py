@@ -164,9 +164,9 @@ def _dump(engine: Engine, record: ContainerRecord, wanted: CheckpointOptions) ->
     tree.remove(new)
     files.make_directory(new, IMAGES_MODE)
     try:
-        engine.runtime.checkpoint(record.id, new, bundle, flags(wanted))
+        engine.runtime_of(record).checkpoint(record.id, new, bundle, flags(wanted))
         if not os.path.exists(os.path.join(new, INVENTORY)):
-            raise OCIRuntimeError(f"{engine.runtime.name} checkpoint: there is no {INVENTORY} in {new}")
+            raise OCIRuntimeError(f"checkpoint of {record.describe()}: there is no {INVENTORY} in {new}")
         tree.remove(images)
         os.rename(new, images)
         files.sync_directory(bundle)
@@ -182,9 +182,9 @@ def _dump(engine: Engine, record: ContainerRecord, wanted: CheckpointOptions) ->
 def _let_go_on(engine: Engine, record: ContainerRecord) -> None:
     """A checkpoint that failed, or was interrupted, may leave the processes frozen."""
     with contextlib.suppress(LibpodError):
-        known = engine.runtime.state(record.id)
+        known = engine.runtime_of(record).state(record.id)
         if known is not None and known.get("status") == "paused":
-            engine.runtime.resume(record.id)
+            engine.runtime_of(record).resume(record.id)
 
 
 def _with_cause(

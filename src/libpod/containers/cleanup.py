@@ -14,6 +14,7 @@ from libpod.errors import (
     ContainerRemoved,
     DependencyExists,
     FileError,
+    InvalidArgument,
     InvalidState,
     LibpodError,
     NoSuchContainer,
@@ -75,14 +76,19 @@ def _forget(engine: Engine, record: ContainerRecord, *, has_run: bool = False) -
     *has_run* tells what the state does not, once it is *removing*: that the runtime has created it.
     """
     try:
-        engine.runtime.delete(record.id, force=True)
+        runtime = engine.runtime_of(record)
+    except InvalidArgument:
+        # It is not installed any more. What does not run is taken down without it.
+        runtime = engine.runtime
+    try:
+        runtime.delete(record.id, force=True)
     except (InvalidState, OCIRuntimeError):
-        if engine.runtime.state(record.id) is not None:
+        if runtime.state(record.id) is not None:
             raise
     if has_run or record.status in _HAS_RUN:
         starthooks.run_poststop(engine, record)
     with contextlib.suppress(LibpodError):
-        engine.cgroups.remove_container(_cgroup_parent(record), record.id)
+        engine.cgroups_of(record).remove_container(_cgroup_parent(record), record.id)
 
 
 def _cgroup_parent(record: ContainerRecord) -> str:
@@ -152,7 +158,7 @@ def forget_strays(engine: Engine, record: ContainerRecord) -> None:
     if not (conmon_pid or pid):
         return
     exit_file = os.path.join(engine.exit_directory, record.id)
-    known = engine.runtime.state(record.id) is not None
+    known = engine.runtime_of(record).state(record.id) is not None
     if known:
         _forget(engine, record)
         # conmon writes it just before it turns into our exit command, which finds nothing to do.

@@ -289,7 +289,7 @@ class Container:
                 from libpod.containers import userlimits
 
                 userlimits.require_group(self._engine, self.record)
-            self._engine.runtime.pause(self.id)
+            self._engine.runtime_of(self.record).pause(self.id)
             self.record.status = PAUSED
             self._engine.state.save_container(self.record)
             self._engine.event(self.record, "pause")
@@ -298,7 +298,7 @@ class Container:
         """Let it go on. It must be paused."""
         with self._locked():
             self._require(PAUSED, verb="unpause")
-            self._engine.runtime.resume(self.id)
+            self._engine.runtime_of(self.record).resume(self.id)
             self.record.status = RUNNING
             self._engine.state.save_container(self.record)
             self._engine.event(self.record, "unpause")
@@ -538,7 +538,7 @@ class Container:
     def _stop_for_removal(self, timeout: float | None) -> None:
         with self._locked():
             if self.record.status == PAUSED:
-                self._engine.runtime.resume(self.id)
+                self._engine.runtime_of(self.record).resume(self.id)
                 self.record.status = RUNNING
                 self._engine.state.save_container(self.record)
             running = self.record.status in (RUNNING, STOPPING)

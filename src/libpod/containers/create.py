@@ -411,7 +411,7 @@ def _config(
     config["pid_file"] = options.pid_file or os.path.join(run_directory, "pidfile")
     config["timeout"] = options.timeout or ""
     config["timezone"] = options.timezone
-    config["runtime"] = engine.runtime.name
+    config["runtime"] = engine.config.runtime_name()
     config["sdnotifyMode"] = options.sdnotify_mode
     config["healthcheck"] = {"Test": ["NONE"]} if options.no_health_check else None
     config["healthcheck_on_failure_action"] = 0

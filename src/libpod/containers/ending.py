@@ -47,7 +47,7 @@ def _note_of_created(engine: Engine, record: ContainerRecord) -> None:
     if ended is not None or not lives(record):
         _note(engine, record, ended or _unknown(), STOPPED)
         return
-    known = engine.runtime.state(record.id) or {}
+    known = engine.runtime_of(record).state(record.id) or {}
     found = {"running": RUNNING, "paused": PAUSED}.get(str(known.get("status")))
     if found is not None:
         record.status = found
@@ -88,12 +88,11 @@ def _was_out_of_memory(engine: Engine, record: ContainerRecord) -> bool:
 
     The scope that systemd makes is gone with its last process.
     """
-    from libpod import cgroups
     from libpod.cgroups import figures
 
     parent = jsonutil.get_str(record.config, "cgroupParent", "", source=record.describe())
     try:
-        group = cgroups.group_of_container(engine.cgroups, parent, record.id)
+        group = engine.cgroups_of(record).container_cgroup(parent, record.id)
         return bool(group) and figures.out_of_memory_kills(group) > 0
     except (FileError, InvalidArgument):
         # That it has ended is noted all the same.

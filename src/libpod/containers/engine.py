@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 
-from libpod.errors import ContainerRemoved, FileError, LockError, NoSuchObject, PodRemoved
+from libpod.errors import ContainerRemoved, FileError, InvalidArgument, LockError, NoSuchObject, PodRemoved
 from libpod.host import files, jsonutil
 
 TYPE_CHECKING = False
@@ -58,6 +58,7 @@ class Engine:
         self.locks = locks
         self.exit_command = tuple(exit_command)
         self.warn = warn
+        self._runtimes: dict[tuple[str, str], Runc] = {}
         self.passed_descriptors = 0
         """How many of our descriptors, from 3 on, a container gets that was made for them."""
 
@@ -73,21 +74,47 @@ class Engine:
 
     @functools.cached_property
     def runtime(self) -> Runc:
-        """The OCI runtime."""
+        """The OCI runtime of new containers."""
         from libpod.oci.runc import Runc
 
         # A user's manager may be another one than the configured.
         manager = self.cgroups.name if self.config.rootless else self.config.cgroup_manager
         return Runc(self.config.find_runtime(), systemd_cgroup=manager == "systemd")
 
-    @functools.cached_property
-    def conmon(self) -> Conmon:
-        """conmon in front of it."""
+    def runtime_of(self, record: ContainerRecord) -> Runc:
+        """The OCI runtime that a container was made with: no other knows it.
+
+        InvalidArgument, naming both, where it is not installed.
+        """
+        source = record.describe()
+        name = jsonutil.get_str(record.config, "runtime", "", source=source)
+        manager = self._manager_of(record)
+        if (name, manager) not in self._runtimes:
+            self._runtimes[name, manager] = self._find_runtime(name, manager, source)
+        return self._runtimes[name, manager]
+
+    def _find_runtime(self, name: str, manager: str, source: str) -> Runc:
+        from libpod.oci.runc import Runc
+
+        named = self.config.runtime
+        usual = (named,) if named else self.config.runtime_candidates()
+        if name in ("", *map(os.path.basename, usual)):
+            return Runc(self.config.find_runtime(), systemd_cgroup=manager == "systemd")
+        try:
+            path = self.config.find_runtime(name)
+        except InvalidArgument as error:
+            raise InvalidArgument(
+                f"{source} was made with the OCI runtime {name}: {error.message}", hint=error.hint
+            ) from error
+        return Runc(path, systemd_cgroup=manager == "systemd")
+
+    def conmon_of(self, record: ContainerRecord) -> Conmon:
+        """conmon in front of a container's OCI runtime."""
         from libpod.oci.conmon import Conmon
 
         environment = dict(entry.split("=", 1) for entry in self.config.conmon_env_vars if "=" in entry)
         environment |= {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
-        return Conmon(self.config.find_conmon(), self.runtime, environment=environment)
+        return Conmon(self.config.find_conmon(), self.runtime_of(record), environment=environment)
 
     @functools.cached_property
     def connector(self) -> Connector:
@@ -110,6 +137,20 @@ class Engine:
 
             return user.open_manager(self.config.cgroup_manager, self.config.uid)
         return cgroups.open_manager(self.config.cgroup_manager)
+
+    def cgroups_of(self, record: ContainerRecord) -> Manager:
+        """The cgroup manager that a container was made with, which alone understands its cgroup parent."""
+        from libpod import cgroups
+
+        manager = self._manager_of(record)
+        return self.cgroups if manager == self.cgroups.name else cgroups.open_manager(manager)
+
+    def _manager_of(self, record: ContainerRecord) -> str:
+        if self.config.rootless:
+            # Which one a user can have depends on the session.
+            return self.cgroups.name
+        made_with = jsonutil.get_str(record.config, "cgroupManager", "", source=record.describe())
+        return made_with or self.config.cgroup_manager
 
     @functools.cached_property
     def events(self) -> Recorder:

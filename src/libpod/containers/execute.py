@@ -129,7 +129,7 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
         with engine.state.transaction():
             engine.state.add_exec_session(record, identifier)
             _record_session(engine, record, identifier, options)
-        started = engine.conmon.execute(
+        started = engine.conmon_of(record).execute(
             paths,
             _process(engine, record, options, identifier, paths),
             _place(engine, record),

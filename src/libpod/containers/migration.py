@@ -249,7 +249,7 @@ def create_imported(engine: Engine, path: str, name: str = "") -> ContainerRecor
         lock = engine.locks.allocate()
         undo.callback(engine.locks.free, lock.number)
         config = adapted(config, identifier, name, directory, run_directory)
-        config.update(lockID=lock.number, runtime=engine.runtime.name, rootfsImageID=image.id)
+        config.update(lockID=lock.number, runtime=engine.config.runtime_name(), rootfsImageID=image.id)
         _choose_cgroup(engine, config)
         record = ContainerRecord(identifier, config, create.first_state(run_directory))
         engine.state.add_container(record)

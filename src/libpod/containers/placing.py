@@ -28,7 +28,7 @@ def place_conmon(engine: Engine, record: ContainerRecord) -> Callable[[int], Non
             # A unit whose main process conmon becomes must have it in its own control group.
             return
         try:
-            engine.cgroups.place_conmon(parent, record.id, pid)
+            engine.cgroups_of(record).place_conmon(parent, record.id, pid)
         except LibpodError as error:
             engine.warn(f"conmon of container {record.name} stays in our cgroup: {error}")
 

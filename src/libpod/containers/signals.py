@@ -30,9 +30,9 @@ def send(engine: Engine, record: ContainerRecord, number: int) -> None:
     does not run (any more).
     """
     try:
-        engine.runtime.kill(record.id, number)
+        engine.runtime_of(record).kill(record.id, number)
     except InvalidState:
-        if engine.runtime.state(record.id) is not None or not _send_directly(record, number):
+        if engine.runtime_of(record).state(record.id) is not None or not _send_directly(record, number):
             raise
 
 

@@ -185,7 +185,7 @@ def _create(
     if restoring is not None:
         process = process._replace(restore=restoring.images, runtime_flags=restoring.flags)
     place = place_conmon(engine, record)
-    started = engine.conmon.create(paths, process, place, _load_what_follows)
+    started = engine.conmon_of(record).create(paths, process, place, _load_what_follows)
     failpoints.reach("container.created")
     record.pid = started.pid
     record.conmon_pid = started.conmon_pid
@@ -216,7 +216,7 @@ def start(engine: Engine, record: ContainerRecord) -> None:
 
     failpoints.reach("container.start")
     try:
-        engine.runtime.start(record.id)
+        engine.runtime_of(record).start(record.id)
     except BaseException:
         cleanup.after_failure(engine, record)
         raise
@@ -395,7 +395,7 @@ def _facts(
 ) -> finalize.StartFacts:
     source, config = record.describe(), record.config
     parent = jsonutil.get_str(config, "cgroupParent", "", source=source)
-    group = engine.cgroups.container_path(parent, record.id)
+    group = engine.cgroups_of(record).container_path(parent, record.id)
     systemd = config.get("systemd") is True
     return finalize.StartFacts(
         container_id=record.id,
@@ -412,7 +412,7 @@ def _facts(
         namespaces=_joined_namespaces(engine, record),
         id_maps=idmaps.of_automatic(record),
         environment=notify.environment(record),
-        runtime=engine.runtime.name,
+        runtime=engine.runtime_of(record).name,
         systemd=systemd,
         cgroup_version=firstprocess.cgroup_version() if systemd else 0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -208,10 +209,11 @@ def test_a_conmon_that_does_not_work(
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_both_versions_of_conmons_protocol(shared: Room, version: int) -> None:
+def test_both_versions_of_conmons_protocol(
+    shared: Room, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conmon, "Conmon", functools.partial(conmon.Conmon, api_version=version))
     with shared.runtime() as runtime:
-        engine = runtime.engine
-        engine.conmon.api_version = version
         container = made(runtime, shared, command=("sh", "-c", "exit 5"))
         container.start()
         assert container.wait() == 5
