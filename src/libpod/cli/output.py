@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The columns of Podman's tables: at least twelve wide, the space of two between them included.
 _NARROWEST: Final = 12
 _GAP: Final = 2
+_CLEAR: Final = "\x1b[2J\x1b[H"
 
 
 def data(text: str) -> None:
@@ -35,6 +36,12 @@ def data(text: str) -> None:
     except OSError as error:
         _drop(sys.stdout)
         raise FileError("write", "standard output", error) from error
+
+
+def clear() -> None:
+    """Clear the screen, if standard output is one."""
+    if sys.stdout.isatty():
+        data(_CLEAR)
 
 
 def message(text: str) -> None:

@@ -30,6 +30,8 @@ HEADERS: Final = {
     "ContainerStatuses": "STATUS",
 }
 """The columns of templates by Podman's fields, where they are not the fields' names."""
+NAMESPACES: Final = {"CGROUP": "Cgroup", "NAMESPACES": "Namespace"}
+"""The columns of `--ns`, which tells no more than Podman does: the keys of a row."""
 CONTAINER_COLUMNS: Final = {"ids": ("IDS", "Id"), "names": ("NAMES", "Names"), "status": ("STATUS", "Status")}
 """By the flag --ctr-…: the heading, and the key in what a row has of each container."""
 
@@ -51,6 +53,7 @@ def configure_ps(parser: Grammar) -> None:
     )
     parser.add_argument("--sort", choices=tuple(podlist.SORT_KEYS), help="what to sort by (created)")
     parser.add_argument("-l", "--latest", action="store_true", help="show the latest pod only")
+    parser.add_argument("--ns", action="store_true", help="show their control groups and namespaces")
     parser.add_format()
     parser.runs(run_ps)
 
@@ -77,7 +80,7 @@ def run_ps(options: Namespace) -> int:
         rows = rows[:1]
     if options.format:
         output.formatted(
-            options.format, rows, lambda: [_fields(row) for row in rows], HEADERS,
+            options.format, rows, lambda: [_fields(row, whole=options.no_trunc) for row in rows], HEADERS,
             heading=not options.noheading,
         )  # fmt: skip
     elif options.quiet:
@@ -85,20 +88,28 @@ def run_ps(options: Namespace) -> int:
         ps.print_ids(rows, whole=True)
     else:
         shown = [name for name in CONTAINER_COLUMNS if getattr(options, f"ctr_{name}")]
-        output.data(text(rows, whole=options.no_trunc, shown=shown, heading=not options.noheading))
+        heading = not options.noheading
+        output.data(text(rows, whole=options.no_trunc, shown=shown, ns=options.ns, heading=heading))
         for line in ps.reasons(rows):
             output.warning(line)
     return codes.DONE
 
 
-def text(rows: Sequence[Row], *, whole: bool, shown: Sequence[str] = (), heading: bool = True) -> str:
-    """The table for people; with *whole* nothing in it is shortened.
+def text(
+    rows: Sequence[Row], *, whole: bool, shown: Sequence[str] = (), ns: bool = False, heading: bool = True
+) -> str:
+    """The table for people; with *whole* nothing in it is shortened, with *ns* control groups are told.
 
     *shown* are the CONTAINER_COLUMNS that take the place of the number of containers.
     """
     columns = [CONTAINER_COLUMNS[name] for name in shown]
-    header = (*HEADER[:-1], *(title for title, _ in columns)) if columns else HEADER
-    cells = [[*_cells(row, whole=whole), *_about_containers(row, columns, whole=whole)] for row in rows]
+    last = [title for title, _ in columns] or HEADER[-1:]
+    header = (*HEADER[:-1], *(NAMESPACES if ns else ()), *last)
+    cells = []
+    for row in rows:
+        namespaces = [row[key] for key in NAMESPACES.values()] if ns else []
+        about = _about_containers(row, columns, whole=whole)
+        cells.append([*_cells(row, whole=whole), *namespaces, *about])
     return output.table(header, cells, heading=heading)
 
 
@@ -112,15 +123,15 @@ def _cells(row: Row, *, whole: bool) -> list[str]:
     ]
 
 
-def _fields(row: Row) -> dict[str, object]:
+def _fields(row: Row, *, whole: bool) -> dict[str, object]:
     """What a template may use: what JSON has, and Podman's fields for templates."""
-    found, labels = row["Containers"], row["Labels"] or {}
+    found = row["Containers"]
     return {
         **row,
-        "ID": ps.short(row["Id"], whole=False),
-        "InfraID": ps.short(row["InfraId"], whole=False),
+        **dict.fromkeys(("ID", "Id"), ps.short(row["Id"], whole=whole)),
+        **dict.fromkeys(("InfraID", "InfraId"), ps.short(row["InfraId"], whole=whole)),
         "Created": row["CreatedAt"],
-        "Labels": ",".join(f"{name}={labels[name]}" for name in sorted(labels)),
+        "Labels": row["Labels"] or {},
         "Networks": ",".join(row["Networks"] or ()),
         "NumberOfContainers": len(found),
         "ContainerIds": ",".join(ps.short(entry["Id"], whole=False) for entry in found),

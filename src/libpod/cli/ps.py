@@ -6,6 +6,7 @@ import gc
 import time
 
 from libpod.cli import codes, output
+from libpod.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from libpod.cli.grammar import Grammar
-    from libpod.containers.items import Item, Store
+    from libpod.containers.items import Item
     from libpod.containers.listing import Listing
 
     Row = Mapping[str, Any]
@@ -41,18 +42,36 @@ def configure(parser: Grammar) -> None:
         "-f", "--filter", metavar="KEY=VALUE", action="append", default=[], help="show those that match"
     )
     parser.add_argument("--sync", action="store_true", help="look which have ended meanwhile, as always")
+    parser.add_argument("--ns", action="store_true", help="show the namespaces that they are in")
+    parser.add_argument(
+        "--external", "--storage", action="store_true", help="show those, too, that only the storage knows"
+    )
+    parser.add_argument("-w", "--watch", metavar="SECONDS", type=int, help="show them again after this time")
     parser.add_format()
     parser.runs(run)
 
 
 def run(options: Namespace) -> int:
-    """Print the containers."""
-    # All that is read is needed to the end, which is near: looking for garbage takes a third of the time.
-    gc.disable()
-    try:
-        return _list(options)
-    finally:
-        gc.enable()
+    """Print the containers; with `--watch` again and again until Ctrl-C."""
+    _check(options)
+    while True:
+        # All that is read is needed to the end, which is near: looking for garbage takes a third of the time.
+        gc.disable()
+        try:
+            status = _list(options)
+        finally:
+            gc.enable()
+        if not options.watch:
+            return status
+        time.sleep(options.watch)
+        output.clear()
+
+
+def _check(options: Namespace) -> None:
+    if options.ns and (options.size or options.quiet):
+        raise InvalidArgument(f"--ns and {'--size' if options.size else '--quiet'} exclude each other")
+    if options.watch is not None and options.watch < 0:
+        raise InvalidArgument(f"--watch {options.watch} is negative")
 
 
 def _list(options: Namespace) -> int:
@@ -65,30 +84,60 @@ def _list(options: Namespace) -> int:
         if ended.note(options, found.containers):
             found = read(store.state)
         troubles = store.quarantined("containers")
+    others: list[Item] = []
+    if options.external and not options.latest:
+        others = _external(options, found.containers)
+    everything = [*found.containers, *others]
     made = listing.Listing(found.containers, found.pods, now=time.time(), troubles=troubles)
-    rows = _selected(options, made, found)
+    rows = _selected(options, made, everything, others)
     if options.size or options.sort == "size":
         _count_sizes(options, rows)
     if options.sort:
         from libpod.cli import pslist
 
         rows = pslist.ordered(rows, options.sort)
-    _print(options, rows, found.containers)
+    if options.ns:
+        _add_namespaces(rows)
+    _print(options, rows, everything)
     hidden = 0 if options.all else sum(item.error is not None for item in found.containers)
     if hidden and not (options.format or options.quiet):
         output.warning(f"{hidden} broken container{'s' * (hidden > 1)} not shown; see 'libpod ps -a'")
     return codes.DONE
 
 
-def _selected(options: Namespace, listing: Listing, found: Store) -> list[dict[str, Any]]:
-    """What is shown. A filter for a state asks for that, whether containers run or not."""
+def _external(options: Namespace, known: Sequence[Item]) -> list[Item]:
+    from libpod.cli import runtimes
+    from libpod.containers import external
+
+    with runtimes.open_runtime(options) as runtime:
+        return external.items(runtime.engine.store, {item.id for item in known})
+
+
+def _add_namespaces(rows: Sequence[dict[str, Any]]) -> None:
+    from libpod.containers import namespaceids
+
+    for row in rows:
+        row["Namespaces"] = namespaceids.of_process(row["Pid"]) if row["Pid"] else {}
+
+
+def _selected(
+    options: Namespace, listing: Listing, everything: Sequence[Item], others: Sequence[Item]
+) -> list[dict[str, Any]]:
+    """What is shown. A filter for a state asks for that, whether containers run or not.
+
+    *others* are those of *everything* that only the storage knows.
+    """
     newest = 1 if options.latest else options.last
     for_state = any(text.startswith("status=") for text in options.filter)
     rows: list[dict[str, Any]] = listing.containers(everything=options.all or for_state or newest is not None)
+    if others:
+        from libpod.containers import external
+
+        rows += external.rows(others, now=time.time())
     if options.filter:
         from libpod.cli import pslist
 
-        rows = pslist.select(rows, found.containers, options.filter)
+        rows = pslist.select(rows, everything, options.filter)
     if newest is not None:
         # They come by their exact time, the oldest first: so those of one second are turned round, too.
         rows = sorted(rows, key=lambda row: row["Created"])[::-1][: max(newest, 0)]
@@ -115,20 +164,21 @@ def _print(options: Namespace, rows: Sequence[dict[str, Any]], containers: Seque
             created = {item.id: _created(item) for item in containers}
             cells = [_named_cells(row, whole=options.no_trunc) for row in rows]
             return [
-                pslist.fields(row, texts, created[row["Id"]]) for row, texts in zip(rows, cells, strict=True)
+                pslist.fields(row, texts, created[row["Id"]], whole=options.no_trunc)
+                for row, texts in zip(rows, cells, strict=True)
             ]
 
         output.formatted(options.format, rows, fields, pslist.HEADERS, heading=not options.noheading)
     elif options.quiet:
         print_ids(rows, whole=options.no_trunc)
     else:
-        shown = text(
-            rows,
-            whole=options.no_trunc,
-            sizes=options.size,
-            pods=options.pod,
-            heading=not options.noheading,
-        )
+        heading = not options.noheading
+        if options.ns:
+            shown = _namespaces_text(rows, whole=options.no_trunc, heading=heading)
+        else:
+            shown = text(
+                rows, whole=options.no_trunc, sizes=options.size, pods=options.pod, heading=heading
+            )
         if shown:
             output.data(shown)
         for line in reasons(rows):
@@ -158,6 +208,17 @@ def text(
         pod = [short(row["Pod"], whole=whole), row["PodName"]] if pods else []
         cells.append([*_cells(row, whole=whole), *size, *pod])
     return output.table(header, cells, heading=heading)
+
+
+def _namespaces_text(rows: Sequence[Row], *, whole: bool, heading: bool) -> str:
+    """The table of `--ns`."""
+    from libpod.cli import pslist
+
+    cells = [
+        [short(row["Id"], whole=whole), *row["Names"], str(row["Pid"]), *pslist.namespaces(row).values()]
+        for row in rows
+    ]
+    return output.table(("CONTAINER ID", "NAMES", "PID", *pslist.NAMESPACES), cells, heading=heading)
 
 
 def _size(row: Row) -> str:

@@ -28,6 +28,16 @@ STATES: Final = {
     "unknown": ("unknown",),
     "broken": ("broken",),
 }
+NAMESPACES: Final = {
+    "CGROUPNS": "Cgroup",
+    "IPC": "Ipc",
+    "MNT": "Mnt",
+    "NET": "Net",
+    "PIDNS": "Pidns",
+    "USERNS": "User",
+    "UTS": "Uts",
+}
+"""The columns of `--ns`, which are fields of templates as well: their keys in what JSON has of namespaces."""
 HEADERS: Final = {
     "ID": "CONTAINER ID",
     "Id": "CONTAINER ID",
@@ -121,26 +131,40 @@ def ordered(rows: list[Row], key: str) -> list[Row]:
     return sorted(rows, key=keys[key])
 
 
-def fields(row: Row, cells: Mapping[str, str], created: str) -> dict[str, object]:
+def namespaces(row: Mapping[str, Any]) -> dict[str, str]:
+    """The numbers of the namespaces that `--ns` has looked up, by the columns NAMESPACES; else empty texts."""
+    return {column: row["Namespaces"].get(key, "") for column, key in NAMESPACES.items()}
+
+
+def fields(row: Row, cells: Mapping[str, str], created: str, *, whole: bool) -> dict[str, object]:
     """What a template of `ps` may use: the texts of the table by Podman's field names, and what JSON has.
 
-    *created* is the time, RFC 3339.
+    *created* is the time, RFC 3339; with *whole* IDs are not shortened.
     """
-    labels = row["Labels"] or {}
+    from libpod.cli.ps import short
+
+    found = namespaces(row)
     return {
         **row,
+        **found,
+        "Namespaces": {key: found[column] for column, key in NAMESPACES.items()},
+        "Cgroup": found["CGROUPNS"],
+        "User": found["USERNS"],
         "ID": cells["CONTAINER ID"],
+        "ImageID": short(row["ImageID"], whole=whole),
+        "Pod": short(row["Pod"], whole=whole),
         "Image": cells["IMAGE"],
         "Command": cells["COMMAND"],
         "RunningFor": row["CreatedAt"],
         "CreatedHuman": row["CreatedAt"],
         "CreatedAt": created,
         "Created": created,
+        # As Podman has it; the word for the state is in JSON.
+        "State": cells["STATUS"],
         "Status": cells["STATUS"],
         "Ports": cells["PORTS"],
         "Names": cells["NAMES"],
-        "Labels": ",".join(f"{name}={labels[name]}" for name in sorted(labels)),
-        "Mounts": ",".join(row["Mounts"]),
+        "Labels": row["Labels"] or {},
         "Networks": ",".join(row["Networks"]),
         "Size": size_text(row["Size"]),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from libpod.cli import codes, output
@@ -26,7 +25,6 @@ _FIELDS: Final = (
     "ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDS", "CPUTime", "AVGCPU",
 )  # fmt: skip
 HEADERS: Final = dict(zip(_FIELDS, HEADER, strict=True))
-_CLEAR: Final = "\x1b[2J\x1b[H"
 DEFAULT_INTERVAL: Final = 5
 
 
@@ -87,8 +85,8 @@ def repeat(
     before: dict[str, Usage] = {}
     while True:
         usages = read()
-        if sys.stdout.isatty() and not (options.no_stream or options.no_reset or options.format):
-            output.data(_CLEAR)
+        if not (options.no_stream or options.no_reset or options.format):
+            output.clear()
         show(usages, before)
         if options.no_stream:
             return codes.DONE

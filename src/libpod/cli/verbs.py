@@ -108,6 +108,8 @@ POD_VERBS: Final = {
     "prune": Verb("podlife", "Remove all pods whose containers have ended.", "configure_prune"),
     "exists": Verb("podlife", "Tell by the exit status whether a pod exists.", "configure_exists"),
     "ps": Verb("pod", "List pods.", "configure_ps"),
+    "ls": Verb("pod", "List pods.", "configure_ps"),
+    "list": Verb("pod", "List pods.", "configure_ps"),
     "stats": Verb("podwatch", "Show what pods use of the machine.", "configure_stats"),
     "top": Verb("podwatch", "Show the processes of a pod.", "configure_top"),
     "logs": Verb("podlogs", "Show the output of all containers of a pod."),
