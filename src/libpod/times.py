@@ -121,6 +121,24 @@ def span(seconds: float) -> str:
     return f"{text}{whole % 60}s"
 
 
+def exact_span(nanoseconds: int) -> str:
+    """A length of time to the last nanosecond, as Go prints one: `1m2.5s`, `166.40518ms`."""
+    if nanoseconds < 1000:
+        return f"{nanoseconds}ns" if nanoseconds else "0s"
+    for unit, size in (("µs", 1000), ("ms", 1000_000)):
+        if nanoseconds < 1000 * size:
+            return f"{_decimal(nanoseconds, size)}{unit}"
+    minute = 60 * 1000_000_000
+    before = span(nanoseconds // minute * 60).removesuffix("0s") if nanoseconds >= minute else ""
+    return f"{before}{_decimal(nanoseconds % minute, 1000_000_000)}s"
+
+
+def _decimal(number: int, size: int) -> str:
+    """*number* / *size*, a power of ten, with as many digits as it takes."""
+    digits = len(str(size)) - 1
+    return f"{number // size}.{number % size:0{digits}}".rstrip("0").rstrip(".")
+
+
 _STEPS = (
     (2 * _DAY_HOURS, 1, "hours"),
     (2 * _WEEK_HOURS, _DAY_HOURS, "days"),

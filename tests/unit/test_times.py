@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from libpod.errors import DecodeError, InvalidArgument
-from libpod.times import NEVER, ZERO_TIME, human_duration, interval, parse_time, point_in_time
+from libpod.times import (
+    NEVER,
+    ZERO_TIME,
+    exact_span,
+    human_duration,
+    interval,
+    parse_time,
+    point_in_time,
+)
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -108,3 +116,21 @@ def test_lengths_of_time(text: str, seconds: float) -> None:
 def test_what_is_no_length_of_time(text: str) -> None:
     with pytest.raises(InvalidArgument, match="not a length of time"):
         interval(text)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0s"),
+        (999, "999ns"),
+        (1500, "1.5µs"),
+        (166405180, "166.40518ms"),
+        (1000000000, "1s"),
+        (3648653842, "3.648653842s"),
+        (60000000000, "1m0s"),
+        (3723000000001, "1h2m3.000000001s"),
+        (3600500000000, "1h0m0.5s"),
+    ],
+)
+def test_exact_lengths_of_time(nanoseconds: int, text: str) -> None:
+    assert exact_span(nanoseconds) == text

@@ -18,6 +18,9 @@ def configure(parser: Grammar) -> None:
         "-a", "--attach", metavar="STREAM", action="append", choices=("stdin", "stdout", "stderr"),
         help="does nothing here, as with Podman: see start",
     )  # fmt: skip
+    parser.add_argument(
+        "--init-ctr", choices=("always", "once"), help="run it before the others of its pod are started"
+    )
     creation.configure(parser)
     parser.runs(run)
 

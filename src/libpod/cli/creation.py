@@ -136,7 +136,6 @@ REFUSED: dict[str, str] = {
         ("--health-interval", "--health-retries", "--health-start-period", "--health-timeout",
          "--health-on-failure"), _HEALTH,
     ),
-    "--init-ctr": "run the container that comes first by itself, and let others wait for it with --requires",
     "--kernel-memory": "the kernel has no such limit any more: --memory",
 }  # fmt: skip
 """Flags of Podman that are not supported, with what to do instead."""
@@ -237,6 +236,7 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         chroot_directories=[_absolute("--chrootdirs", path) for path in _words(options.chrootdirs)],
         no_health_check=_no_health_check(options),
         preserve_descriptors=getattr(options, "preserve_fds", 0),
+        init_type=getattr(options, "init_ctr", None) or "",
         replace=options.replace,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libpod.cli import selecting
+from libpod.cli import descriptors, selecting
 from libpod.cli.grammar import REMAINDER
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ def configure(parser: Grammar) -> None:
     parser.add_argument(
         "--env-file", metavar="FILE", action="append", default=[], help="set the variables of a file"
     )
+    descriptors.configure(parser)
     selecting.add_one(parser)
     parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="what to run, and its arguments")
     parser.runs(run)
@@ -39,6 +40,7 @@ def run(options: Namespace) -> int:
     from libpod.cli import codes, output, runtimes, streams, terminal, variables
     from libpod.containers.execute import ExecOptions
 
+    descriptors.require(options.preserve_fds)
     selecting.with_command(options, "command")
     size = terminal.size() if options.tty and not options.detach else None
     wanted = ExecOptions(
@@ -52,6 +54,7 @@ def run(options: Namespace) -> int:
         detach=options.detach,
         terminal_size=size,
         may_be_left=size is not None and options.interactive,
+        preserve_descriptors=options.preserve_fds,
     )
     with runtimes.open_runtime(options) as runtime:
         what = streams.wanted(options, runtime.config.detach_keys, stdin=options.interactive)

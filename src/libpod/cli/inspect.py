@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from libpod.cli.grammar import Grammar
     from libpod.containers.inspecting import Inspection
@@ -62,6 +63,7 @@ def run(options: Namespace) -> int:
         lambda name: _describe(options, found, inspection, name),
         options.format,
         complete=count_sizes,
+        fields=_fields,
     )
 
 
@@ -71,10 +73,12 @@ def show_each(
     form: str | None,
     *,
     complete: Callable[[Sequence[dict[str, object]]], None] = lambda _described: None,
+    fields: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda entry: entry,
 ) -> int:
     """Print what *describe* says of each name; then raise the error of the first name that has one.
 
-    *complete* adds, before the print, what is told of all together.
+    *complete* adds, before the print, what is told of all together; *fields* are what a template may use of
+    one.
     """
     described: list[dict[str, object]] = []
     failure: LibpodError | None = None
@@ -84,10 +88,16 @@ def show_each(
         except LibpodError as error:
             failure = failure or error
     complete(described)
-    output.formatted(form or "json", described, lambda: described)
+    output.formatted(form or "json", described, lambda: [fields(entry) for entry in described])
     if failure is not None:
         raise failure
     return codes.DONE
+
+
+def _fields(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    from libpod.cli import inspectfields
+
+    return inspectfields.of(described)
 
 
 def _count_sizes(options: Namespace, described: Sequence[dict[str, object]]) -> None:

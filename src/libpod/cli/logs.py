@@ -10,10 +10,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
+    from typing import Final
 
     from libpod.cli.grammar import Grammar
     from libpod.containers.container import Container
     from libpod.oci.logs import LogLine, Selection
+
+
+# Podman's, in its order: white, red, yellow, blue, magenta, cyan, green.
+_COLORS: Final = tuple(b"\x1b[%dm" % number for number in (37, 31, 33, 34, 35, 36, 32))
+_RESET: Final = b"\x1b[0m"
 
 
 def configure(parser: Grammar) -> None:
@@ -33,6 +39,7 @@ def add_selection(parser: Grammar) -> None:
         "--since", metavar="TIME", help="not older than this: a time, or a duration such as 10m"
     )
     parser.add_argument("--until", metavar="TIME", help="not newer than this")
+    parser.add_argument("--color", action="store_true", help="show each container in a colour of its own")
 
 
 def selection(options: Namespace) -> Selection:
@@ -56,8 +63,9 @@ def run(options: Namespace) -> int:
         containers = [runtime.container(name) for name in selecting.names(runtime, options)]
         try:
             if len(containers) == 1:
+                color = _COLORS[0] if options.color else b""
                 for line in containers[0].logs(wanted, follow=options.follow):
-                    write(line, timestamps=options.timestamps)
+                    write(line, timestamps=options.timestamps, color=color)
             else:
                 write_several(containers, wanted, options)
         except BrokenPipeError:
@@ -71,8 +79,13 @@ def write_several(containers: Sequence[Container], wanted: Selection, options: N
     from libpod.containers import podlogs
 
     prefix = _Prefix(containers, names=options.names)
+    colors = {
+        container.id: _COLORS[place % len(_COLORS)] if options.color else b""
+        for place, container in enumerate(containers)
+    }
     for container, line in podlogs.read(containers, wanted, follow=options.follow):
-        write(line, timestamps=options.timestamps, before=prefix.of(container, line))
+        before = prefix.of(container, line)
+        write(line, timestamps=options.timestamps, before=before, color=colors[container.id])
 
 
 class _Prefix:
@@ -92,10 +105,14 @@ class _Prefix:
         return self._texts[container.id] if begins else b""
 
 
-def write(line: LogLine, *, timestamps: bool, before: bytes = b"") -> None:
+def write(line: LogLine, *, timestamps: bool, before: bytes = b"", color: bytes = b"") -> None:
     """Write a line to the stream that the container wrote it to. Raises BrokenPipeError."""
     moment = f"{line.time} ".encode() if timestamps else b""
-    view = memoryview(before + moment + line.output())
+    text = before + moment + line.output()
+    if color:
+        content = text.removesuffix(b"\n")
+        text = color + content + _RESET + text[len(content) :]
+    view = memoryview(text)
     descriptor = 2 if line.stream == "stderr" else 1
     while view:
         view = view[os.write(descriptor, view) :]

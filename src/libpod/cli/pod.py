@@ -161,5 +161,11 @@ def run_inspect(options: Namespace) -> int:
     inspection = inspecting.Inspection(found.containers, found.volumes)
     described = [inspection.describe(pod) for pod in pods]
     one = described[0] if len(described) == 1 else described
-    output.formatted(options.format or "json", one, lambda: described)
+    output.formatted(options.format or "json", one, lambda: _completed(described))
     return codes.DONE
+
+
+def _completed(described: Sequence[Row]) -> list[Row]:
+    from libpod.cli import inspectfields
+
+    return [inspectfields.of(entry) for entry in described]

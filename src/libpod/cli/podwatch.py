@@ -21,7 +21,6 @@ STATS_HEADER: Final = (
     "POD", "CID", "NAME", "CPU %", "MEM USAGE/ LIMIT", "MEM %", "NET IO", "BLOCK IO", "PIDS",
 )  # fmt: skip
 _KEYS: Final = ("Pod", "CID", "Name", "CPU", "MemUsage", "Mem", "NetIO", "BlockIO", "PIDS")
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIVE: Final = ("running", "paused")
 
 
@@ -73,29 +72,25 @@ def _print(
 
     # The same as there without the times.
     rows = [
-        [pod_of[usage.id][:12], *stats.cells(usage, before.get(usage.id))[: len(STATS_HEADER) - 1]]
+        [
+            pod_of[usage.id][:12],
+            *map(_traffic, stats.cells(usage, before.get(usage.id))[: len(STATS_HEADER) - 1]),
+        ]
         for usage in usages
     ]
     if not options.format:
         output.data(output.table(STATS_HEADER, rows))
         return
     found = [
-        {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": _in_binary(usage)}
+        {**dict(zip(_KEYS, row, strict=True)), "MemUsageBytes": stats.in_binary(usage)}
         for row, usage in zip(rows, usages, strict=True)
     ]
     output.formatted(options.format, found, lambda: found, dict(zip(_KEYS, STATS_HEADER, strict=False)))
 
 
-def _in_binary(usage: Usage) -> str:
-    """Memory as Podman's `MemUsageBytes` tells it: in units of 1024, four digits."""
-
-    def told(size: float) -> str:
-        unit = 0
-        while size >= 1024 and unit < len(_UNITS) - 1:
-            size, unit = size / 1024, unit + 1
-        return f"{size:.4g}{_UNITS[unit]}"
-
-    return f"{told(usage.figures.memory)} / {told(usage.memory_limit)}"
+def _traffic(cell: str) -> str:
+    """A cell as Podman has it for pods: nothing read and nothing written is no figure here."""
+    return "-- / --" if cell == "0B / 0B" else cell
 
 
 def configure_top(parser: Grammar) -> None:

@@ -176,9 +176,7 @@ def _print(options: Namespace, rows: Sequence[dict[str, Any]], containers: Seque
         if options.ns:
             shown = _namespaces_text(rows, whole=options.no_trunc, heading=heading)
         else:
-            shown = text(
-                rows, whole=options.no_trunc, sizes=options.size, pods=options.pod, heading=heading
-            )
+            shown = text(rows, whole=options.no_trunc, sizes=options.size, pods=options.pod, heading=heading)
         if shown:
             output.data(shown)
         for line in reasons(rows):

@@ -132,7 +132,7 @@ def ordered(rows: list[Row], key: str) -> list[Row]:
 
 
 def namespaces(row: Mapping[str, Any]) -> dict[str, str]:
-    """The numbers of the namespaces that `--ns` has looked up, by the columns NAMESPACES; else empty texts."""
+    """The numbers of the namespaces that `--ns` has looked up, by the columns NAMESPACES; else empty."""
     return {column: row["Namespaces"].get(key, "") for column, key in NAMESPACES.items()}
 
 
@@ -142,12 +142,13 @@ def fields(row: Row, cells: Mapping[str, str], created: str, *, whole: bool) -> 
     *created* is the time, RFC 3339; with *whole* IDs are not shortened.
     """
     from libpod.cli.ps import short
+    from libpod.containers.namespaceids import FILES
 
     found = namespaces(row)
     return {
         **row,
         **found,
-        "Namespaces": {key: found[column] for column, key in NAMESPACES.items()},
+        "Namespaces": {key: row["Namespaces"].get(key, "") for key in FILES},
         "Cgroup": found["CGROUPNS"],
         "User": found["USERNS"],
         "ID": cells["CONTAINER ID"],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from libpod.cli import codes, creation, output
-from libpod.cli.grammar import WrongValue
+from libpod.cli import codes, creation, descriptors, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,24 +27,12 @@ def configure(parser: Grammar) -> None:
         default=[],
         help="connect stdin, stdout or stderr",
     )
-    parser.add_argument(
-        "--preserve-fds",
-        metavar="NUMBER",
-        type=_count,
-        default=0,
-        help="pass on so many descriptors from 3 on",
-    )
+    descriptors.configure(parser)
     parser.add_switch("--passwd", default=True, help="add users whom the image does not know (true)")
     parser.add_switch("--rmi", default=False, help="remove the image as well, unless others use it")
     creation.configure(parser)
     parser.add_attach_flags()
     parser.runs(run)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise WrongValue(f"{text!r} is not a number of descriptors")
-    return int(text)
 
 
 def run(options: Namespace) -> int:
@@ -57,7 +44,7 @@ def run(options: Namespace) -> int:
         raise InvalidArgument("--attach and --detach exclude each other")
     if options.detach and options.rmi:
         raise InvalidArgument("--rmi and --detach exclude each other", hint="nobody would wait for the end")
-    _require_descriptors(options.preserve_fds)
+    descriptors.require(options.preserve_fds)
     with runtimes.open_runtime(options) as runtime:
         what = streams.wanted(
             options, runtime.config.detach_keys, stdin=options.interactive, chosen=options.attach
@@ -88,21 +75,6 @@ def _run(runtime: Runtime, container: Container, options: Namespace, what: Wante
     if options.rmi and status is not None:
         _remove_image(runtime, str(container.record.config.get("rootfsImageName") or options.image))
     return codes.DONE if status is None else status
-
-
-def _require_descriptors(count: int) -> None:
-    """Look for them before we open anything, which could take the number of one that is missing."""
-    import os
-
-    from libpod.errors import InvalidArgument
-
-    for number in range(3, 3 + count):
-        try:
-            os.fstat(number)
-        except OSError as error:
-            raise InvalidArgument(
-                f"--preserve-fds {count}: descriptor {number} is not open", hint="such as 3<FILE in a shell"
-            ) from error
 
 
 def _remove_image(runtime: Runtime, name: str) -> None:

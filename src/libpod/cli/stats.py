@@ -24,7 +24,8 @@ HEADER: Final = (
 _FIELDS: Final = (
     "ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDS", "CPUTime", "AVGCPU",
 )  # fmt: skip
-HEADERS: Final = dict(zip(_FIELDS, HEADER, strict=True))
+HEADERS: Final = {**dict(zip(_FIELDS, HEADER, strict=True)), "Up": "CPU TIME", "AvgCPU": "AVG CPU %"}
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DEFAULT_INTERVAL: Final = 5
 
 
@@ -116,16 +117,56 @@ def _print(usages: Sequence[Usage], before: Mapping[str, Usage], options: Namesp
     rows = [cells(usage, before.get(usage.id), whole=options.no_trunc) for usage in usages]
     if options.format:
         value = [as_json(usage, before.get(usage.id)) for usage in usages]
-        fields = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
-        output.formatted(options.format, value, lambda: fields, HEADERS)
+        output.formatted(
+            options.format,
+            value,
+            lambda: [
+                _fields(usage, before.get(usage.id), row) for usage, row in zip(usages, rows, strict=True)
+            ],
+            HEADERS,
+        )
     else:
         output.data(output.table(HEADER, rows))
+
+
+def _fields(usage: Usage, before: Usage | None, row: Sequence[str]) -> dict[str, object]:
+    """What a template may use: the texts of the table, and Podman's fields with the numbers."""
+    figures = usage.figures
+    texts = dict(zip(_FIELDS, row, strict=True))
+    return {
+        **texts,
+        "MemUsageBytes": in_binary(usage),
+        **dict.fromkeys(("Up", "UpTime"), texts["CPUTime"]),
+        "ContainerID": usage.id,
+        "CPU": usage.cpu_since(before),
+        "AvgCPU": usage.average_cpu(),
+        **dict.fromkeys(("CPUNano", "Duration"), figures.cpu),
+        "SystemNano": time.time_ns(),
+        "MemLimit": usage.memory_limit,
+        "NetInput": usage.network_received,
+        "NetOutput": usage.network_sent,
+        "BlockInput": figures.block_read,
+        "BlockOutput": figures.block_written,
+        "PIDs": figures.pids,
+    }
+
+
+def in_binary(usage: Usage) -> str:
+    """Memory as Podman's `MemUsageBytes` tells it: in units of 1024, four digits."""
+
+    def told(size: float) -> str:
+        unit = 0
+        while size >= 1024 and unit < len(_UNITS) - 1:
+            size, unit = size / 1024, unit + 1
+        return f"{size:.4g}{_UNITS[unit]}"
+
+    return f"{told(usage.figures.memory)} / {told(usage.memory_limit)}"
 
 
 def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[str]:
     """The texts of one row."""
     from libpod.sizes import human_size
-    from libpod.times import span
+    from libpod.times import exact_span
 
     def size(number: int) -> str:
         return human_size(number, digits=4, gap="")
@@ -140,7 +181,7 @@ def cells(usage: Usage, before: Usage | None, *, whole: bool = False) -> list[st
         f"{size(usage.network_received)} / {size(usage.network_sent)}",
         f"{size(figures.block_read)} / {size(figures.block_written)}",
         str(figures.pids),
-        span(figures.cpu / 1e9) if figures.cpu >= 1e9 else f"{figures.cpu / 1e6:.6g}ms",
+        exact_span(figures.cpu),
         f"{usage.average_cpu():.2f}%",
     ]
 

@@ -103,6 +103,8 @@ class CreateOptions(NamedTuple):
     """The pod that it is to be in, by name or ID; `libpod.containers.membership` has what follows from it."""
     infra: bool = False
     """Whether it is the infra container of *pod*."""
+    init_type: str = ""
+    """Whether it is an init container of *pod*, and which; one of `libpod.containers.initial.KINDS`."""
     infra_program: PauseProgram | None = None
     """What it runs as the infra container, in a root of its own instead of *image* and *rootfs*."""
     sdnotify_mode: str = "container"
@@ -142,6 +144,10 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
     """
     if [bool(options.image), bool(options.rootfs), options.infra_program is not None].count(True) != 1:
         raise InvalidArgument("a container needs either an image or a root directory")
+    if options.init_type:
+        from libpod.containers import initial
+
+        initial.require(engine, options)
     if options.pod and not options.infra:
         from libpod.containers import membership
 
@@ -416,6 +422,7 @@ def _config(
     config["healthcheck"] = {"Test": ["NONE"]} if options.no_health_check else None
     config["healthcheck_on_failure_action"] = 0
     config["umask"] = options.spec.umask
+    config["init_container_type"] = options.init_type
     config["mountAllDevices"] = options.spec.privileged
     config["device_host_src"] = [
         {"path": text, "type": "", "major": 0, "minor": 0}

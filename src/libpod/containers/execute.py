@@ -52,6 +52,8 @@ class ExecOptions(NamedTuple):
     """Lines and columns that its terminal has when the command starts."""
     may_be_left: bool = False
     """Whether `ExecSession.leave` may be called."""
+    preserve_descriptors: int = 0
+    """How many of our descriptors from 3 on it gets."""
 
 
 class ExecSession:
@@ -237,6 +239,8 @@ def _process(
         exit_command=command,
         session_id=identifier,
         process_specification=os.path.join(paths.bundle, "exec-process"),
+        preserve_descriptors=options.preserve_descriptors,
+        held_descriptors=range(3, 3 + options.preserve_descriptors),
     )
 
 

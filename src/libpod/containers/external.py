@@ -10,7 +10,7 @@ from libpod.state.records import CONTAINER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from typing import Any, Final
 
     from libpod.storage.objects import StorageContainer
@@ -46,7 +46,7 @@ def _maker(store: Store, found: StorageContainer) -> str:
     return "buildah" if made_by_buildah else STATE
 
 
-def rows(containers: list[Item], *, now: float) -> list[dict[str, Any]]:
+def rows(containers: Sequence[Item], *, now: float) -> list[dict[str, Any]]:
     """Their rows in a list, as `Listing` makes them. *now* is the time in seconds since 1970."""
     found: list[dict[str, Any]] = Listing(containers, now=now).containers(everything=True)
     for row in found:

@@ -157,7 +157,7 @@ class Inspection:
             "Created": config.text("created", ZERO_TIME),
             "CreateCommand": config.texts("CreateCommand"),
             "ExitPolicy": config.text("ExitPolicy"),
-            "State": status.pod_status([member.status for member in members]),
+            "State": status.pod_status([member.status for member in members if not member.is_initial]),
             "Hostname": config.text("hostname"),
             "Labels": config.text_map("labels"),
             "CreateCgroup": _uses_cgroup(config),

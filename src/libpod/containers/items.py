@@ -82,6 +82,11 @@ class Item:
         found = self.raw_state.get("state")
         return found if isinstance(found, int) and self.error is None else 0
 
+    @property
+    def is_initial(self) -> bool:
+        """Whether it is an init container, which says nothing of how its pod is."""
+        return bool(self.raw_config.get("init_container_type"))
+
     def network_options(self) -> dict[str, Fields]:
         """The options of each network, by its name. DecodeError for text that is no JSON object."""
         source = f"networks of container {self.name}"

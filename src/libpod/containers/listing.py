@@ -144,7 +144,7 @@ class Listing:
             "Name": item.name,
             "Namespace": config.text("namespace"),
             "Networks": sorted(self._by_id[infra].networks) if infra in self._by_id else [],
-            "Status": status.pod_status([member.status for member in members]),
+            "Status": status.pod_status([member.status for member in members if not member.is_initial]),
             "Labels": config.text_map("labels") or {},
         }
 

@@ -21,7 +21,7 @@ FILES: Final = {
 
 
 def of_process(pid: int) -> dict[str, str]:
-    """The number of each namespace, by the keys of FILES; nothing of a process that is not there (any more)."""
+    """The number of each namespace, by the keys of FILES; nothing of a process that is not there."""
     found = {}
     for key, name in FILES.items():
         try:

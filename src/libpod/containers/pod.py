@@ -23,7 +23,7 @@ from libpod.state.records import BrokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from libpod.containers.container import Patience
     from libpod.containers.engine import Engine
@@ -73,25 +73,46 @@ class Pod:
         containers = self.containers()
         for container in containers:
             container.state()
-        return status.pod_status([container.record.status for container in containers])
+        return status.pod_status(
+            [container.record.status for container in containers if not container.record.init_type]
+        )
 
     # ------------------------------------------------------------ all containers at once
 
     def start(self) -> None:
-        """Run all its containers. PodError with the errors of those that did not start."""
+        """Run all its containers, its init containers first. PodError with the errors of those that did not
+        start.
+        """
         with self._engine.locked_pod(self.record):
             self._require_infra()
             membership.cgroup(self._engine, self.record)
             failures = _Failures(self, "started")
             containers = {container.id: container for container in self._members(failures)}
             failed: set[str] = set()
-            for identifier in self._graph(containers.values(), failures).start_order():
+            graph = self._graph(containers.values(), failures)
+            order = graph.start_order() if self._run_initial(containers, failures) else []
+            for identifier in order:
                 container = containers[identifier]
+                if container.record.init_type:
+                    continue
                 with failures.of(container, failed):
                     _require_started(container, containers, failed)
                     container.start_alone()
         self._event("start")
         failures.raise_any()
+
+    @staticmethod
+    def _run_initial(containers: Mapping[str, Container], failures: _Failures) -> bool:
+        """Run the init containers, one after another; False if one failed: nothing else is to run then."""
+        if any(container.record.init_type for container in containers.values()):
+            from libpod.containers import initial
+
+            for container in initial.in_order(containers.values()):
+                with failures.of(container):
+                    initial.run(container)
+                if failures.errors:
+                    return False
+        return True
 
     def stop(self, timeout: float | None = None) -> None:
         """Ask all that run to end, and kill them after *timeout* seconds (their own time each if None).
@@ -321,7 +342,7 @@ def stop_if_over(engine: Engine, record: ContainerRecord) -> None:
 
     To be called when the container *record* has ended, without its lock.
     """
-    if not record.pod or record.config.get("pause") is True:
+    if not record.pod or record.config.get("pause") is True or record.init_type:
         return
     pod = Pod(engine, engine.state.pod(record.pod))
     if pod.record.config.get("ExitPolicy") != "stop" or not pod.infra_id:

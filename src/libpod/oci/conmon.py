@@ -197,7 +197,8 @@ class Conmon:
         output is lost.
         """
         command = self.command(files, what)
-        with _Conversation(self, files, command, place, attach=True) as conversation:
+        held = what.held_descriptors
+        with _Conversation(self, files, command, place, attach=True, held=held) as conversation:
             conversation.wait_ready(EXEC_READY_TIMEOUT)
             ready()
             conversation.go()

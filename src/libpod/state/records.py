@@ -222,6 +222,11 @@ class ContainerRecord(Record):
         return jsonutil.get_object(spec, "annotations", {}, source=source).get(AUTO_REMOVE) == "TRUE"
 
     @property
+    def init_type(self) -> str:
+        """Which kind of init container of its pod it is, `always` or `once`; "" for an ordinary container."""
+        return jsonutil.get_str(self.config, "init_container_type", "", source=self.describe())
+
+    @property
     def dependencies(self) -> list[str]:
         """The IDs of the containers that it needs: those whose namespaces it joins, and those it requires."""
         source = self.describe()
