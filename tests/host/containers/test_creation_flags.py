@@ -401,6 +401,22 @@ def test_descriptors(shared: Room, tmp_path: Path) -> None:
     assert "--preserve-fds 1: descriptor 3 is not open" in said
 
 
+def test_descriptors_for_a_command_in_a_running_container(shared: Room, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("from outside\n")
+    shared.sleep("c")
+    command = shared.command("exec", "--preserve-fds", "1", "c", "sh", "-c", "cat <&3")
+    for script in ('exec 3< "$0"; exec "$@"', 'exec 3< "$0"; "$@" | cat'):
+        result = subprocess.run(
+            ["sh", "-c", script, str(path), *command], env=shared.environment, capture_output=True, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+        assert (result.returncode, result.stdout) == (0, "from outside\n"), result
+    said = shared.refused("exec", "--preserve-fds", "1", "c", "true")
+    assert "--preserve-fds 1: descriptor 3 is not open" in said
+    shared.libpod("rm", "-f", "-t", "0", "c")
+
+
 def test_a_container_for_descriptors_starts_again_without(shared: Room, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     words = shared.command(

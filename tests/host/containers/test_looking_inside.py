@@ -238,3 +238,19 @@ def test_lists_with_filters_sizes_and_templates(room: Room) -> None:
     assert room.libpod("inspect", "--format", template, "ended").stdout.startswith("3 ended {")
     assert "there is no field .Nope" in room.refused("inspect", "-f", "{{.Nope}}", "ended")
     assert json.loads(room.libpod("inspect", "--size", "ended").stdout)[0]["SizeRw"] >= 100_000
+
+
+# ---------------------------------------------------------------- lists again and again
+
+
+def test_a_list_is_shown_again_after_some_time(shared: Room) -> None:
+    shared.libpod("create", "--name", "c", IMAGE, "true")
+    with shared.started("ps", "-a", "--watch", "1", stdout=subprocess.PIPE) as watching:
+        assert watching.stdout is not None
+        lines = [watching.stdout.readline().split() for _ in range(4)]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait() == 130
+    assert [line[0] for line in lines[::2]] == [b"CONTAINER", b"CONTAINER"]
+    assert [line[-1] for line in lines[1::2]] == [b"c", b"c"]
+    shared.libpod("rm", "c")
+    assert "--watch -1 is negative" in shared.refused("ps", "--watch=-1")

@@ -233,3 +233,15 @@ def test_a_closed_standard_stream_is_not_taken_for_a_file(shared: Room) -> None:
         assert b"Error" not in result.stderr
     shared.libpod("db", "check")
     assert shared.libpod("ps", "-aq").stdout == ""
+
+
+def test_each_container_s_lines_have_a_colour_of_their_own(shared: Room) -> None:
+    for name in ("one", "two"):
+        shared.libpod("run", "--name", name, IMAGE, "sh", "-c", f"echo {name}; printf end")
+    white, red, reset = "\x1b[37m", "\x1b[31m", "\x1b[0m"
+    assert shared.libpod("logs", "--color", "one").stdout == f"{white}one{reset}\n{white}end{reset}"
+    said = shared.libpod("logs", "--color", "-n", "one", "two").stdout
+    for color, name in ((white, "one"), (red, "two")):
+        assert f"{color}{name} {name}{reset}\n" in said
+        assert f"{color}{name} end{reset}" in said
+    shared.libpod("rm", "one", "two")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -103,28 +103,27 @@ def test_figures_can_be_asked_for_one_by_one(store: Store) -> None:
 def test_namespaces(store: Store) -> None:
     fields = ("CGROUPNS", "IPC", "MNT", "NET", "PIDNS", "USERNS", "UTS", "Cgroup", "User", "Namespaces")
     template = " ".join(f"{{{{.{name}}}}}" for name in fields)
-    for flags in (("-a",), ("-a", "--ns"), ("-a", "--ns", "--no-trunc", "--noheading")):
-        for more in ((), ("--format", "json"), ("--format", template)):
-            theirs, ours = (run("ps", *flags, *more).stdout for run in (store.podman, store.libpod))
-            if more[-1:] == ("json",):
-                found = [[row["Namespaces"] for row in json.loads(text)] for text in (ours, theirs)]
-                assert found[0] == found[1]
-            elif "--ns" in flags:
-                assert [line.split() for line in ours.splitlines()] == [
-                    line.split() for line in theirs.splitlines()
-                ]
+    for flags in (("--ns",), ("--ns", "--no-trunc", "--noheading"), ("--format", template)):
+        texts = [run("ps", "-a", *flags).stdout for run in (store.libpod, store.podman)]
+        ours, theirs = ([line.split() for line in text.splitlines()] for text in texts)
+        assert ours == theirs
+    listed = [
+        [row["Namespaces"] for row in json.loads(run("ps", "-a", *flags, "--format", "json").stdout)]
+        for flags in ((), ("--ns",))
+        for run in (store.libpod, store.podman)
+    ]
+    assert (listed[0], listed[2]) == (listed[1], listed[3])
     for flag in ("--size", "--quiet"):
         assert store.libpod("ps", "--ns", flag, check=False).status == 125
     tables = [run("pod", "ps", "--ns").stdout for run in (store.podman, store.libpod)]
-    theirs, ours = (AGES.sub("", table).split() for table in tables)
-    assert ours == theirs
+    assert AGES.sub("", tables[1]).split() == AGES.sub("", tables[0]).split()
 
 
 def test_containers_that_only_the_storage_knows(store: Store) -> None:
     tools.require_tool("buildah")
     buildah = ("buildah", "--root", store.root, "--runroot", store.run_root)
     store.machine.run([*buildah, "from", "--name", "work", IMAGE])
-    seen = []
+    seen: list[dict[str, Any]] = []
     for run in (store.podman, store.libpod):
         rows = json.loads(run("ps", "-a", "--external", "--format", "json").stdout)
         (row,) = (row for row in rows if row["Names"] == ["work"])

@@ -28,7 +28,7 @@ def test_either_runs_those_of_the_other(make_store: MakeStore, kind: Kind, maker
     store = make_store(kind)
     make, start = (getattr(store, name) for name in (maker, starter))
     make("volume", "create", "data")
-    make("pod", "create", "--name", "p", "--infra=false")
+    make("pod", "create", "--name", "p", "--network", "none")
     for name, options, command in (
         ("main", (), SLEEP),
         ("always", ("--init-ctr", "always"), ("sh", "-c", "echo always >> /data/notes")),
