@@ -61,6 +61,7 @@ def _is_of_container(text: str) -> bool:
 def _side(runtime: Runtime, text: str, stack: contextlib.ExitStack) -> Place | None:
     """The place that *text* means; None for a stream."""
     from libpod.containers import copying
+    from libpod.errors import InvalidArgument
 
     if text == _STREAM:
         return None
@@ -68,7 +69,9 @@ def _side(runtime: Runtime, text: str, stack: contextlib.ExitStack) -> Place | N
         absolute = os.path.join(os.getcwd(), text)
         return copying.Place("/", absolute, text, (os.getuid(), os.getgid()))
     name, _, path = text.partition(":")
-    return stack.enter_context(copying.opened(runtime.engine, runtime.container(name), path or "/"))
+    if not path:
+        raise InvalidArgument(f"{text}: no path in the container", hint=f"its whole root is {text}/")
+    return stack.enter_context(copying.opened(runtime.engine, runtime.container(name), path))
 
 
 def configure_export(parser: Grammar) -> None:

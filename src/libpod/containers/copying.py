@@ -1,7 +1,7 @@
 """`cp` and `export`: files out of containers and into them, without leaving their roots.
 
 A running container is seen through `/proc/PID/root`, with all that is mounted in it; another one is mounted,
-and its binds and named volumes are looked up by their destinations.
+and its binds and named volumes are looked up by `libpod.containers.resting`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import stat
 import tarfile
 import threading
 
-from libpod.containers import idmaps
-from libpod.errors import FileError, InvalidArgument, LibpodError
+from libpod.containers import idmaps, resting
+from libpod.errors import FileError, InvalidArgument
 from libpod.host import archive, jsonutil, rooted
 from libpod.oci import users
 from libpod.storage.idmaps import to_host
@@ -44,6 +44,8 @@ class Place(NamedTuple):
     """What errors call it."""
     owner: tuple[int, int] = (0, 0)
     """Whom what is copied there belongs to, unless it keeps its owners: IDs on the host."""
+    name: str = ""
+    """What a copy of it is called; empty for the last part of its path."""
 
 
 class Source(NamedTuple):
@@ -74,14 +76,24 @@ def export(container: Container, stream: IO[bytes]) -> None:
 
 @contextlib.contextmanager
 def opened(engine: Engine, container: Container, path: str) -> Iterator[Place]:
-    """Where *path* of the container is now; the container stays mounted meanwhile."""
+    """Where *path* of the container is now; the container stays mounted meanwhile.
+
+    A relative path begins in the container's working directory.
+    """
     shown = f"{container.name}:{path}"
-    path = "/" + path.lstrip("/")
+    path, name = os.path.join("/", _working_directory(container), path), ""
     with _root(container) as (root, running):
         belongs_to = _owner(container, root)
         if not running:
-            root, path = _behind_mounts(engine, container, root, path)
-        yield Place(root, path, shown, belongs_to)
+            root, path, name = resting.View(engine, container.record, root).find(path)
+        yield Place(root, path, shown, belongs_to, name)
+
+
+def _working_directory(container: Container) -> str:
+    source = container.record.describe()
+    spec = jsonutil.get_object(container.record.config, "spec", {}, source=source)
+    process = jsonutil.get_object(spec, "process", {}, source=source)
+    return jsonutil.get_str(process, "cwd", "", source=source)
 
 
 @contextlib.contextmanager
@@ -102,34 +114,6 @@ def _root(container: Container) -> Iterator[tuple[str, bool]]:
         yield root, False
     finally:
         container.unmount()
-
-
-def _behind_mounts(engine: Engine, container: Container, root: str, path: str) -> tuple[str, str]:
-    """The root and path of what would be mounted over *path* if the container ran."""
-    found = (root, path)
-    longest = 0
-    for destination, source in _mounted(engine, container):
-        below = destination.rstrip("/") + "/"
-        if (path + "/").startswith(below) and len(below) > longest and os.path.isdir(source):
-            longest = len(below)
-            found = (source, "/" + (path + "/")[len(below) :].rstrip("/"))
-    return found
-
-
-def _mounted(engine: Engine, container: Container) -> Iterator[tuple[str, str]]:
-    """Destination and source of the container's binds and named volumes."""
-    record = container.record
-    source = record.describe()
-    spec = jsonutil.get_object(record.config, "spec", {}, source=source)
-    for entry in jsonutil.get_list(spec, "mounts", [], source=source):
-        if isinstance(entry, dict) and entry.get("type") == "bind":
-            yield str(entry.get("destination", "")), str(entry.get("source", ""))
-    for entry in jsonutil.get_list(record.config, "namedVolumes", [], source=source):
-        if isinstance(entry, dict):
-            with contextlib.suppress(LibpodError):
-                volume = engine.state.volume(str(entry.get("volumeName", "")))
-                point = jsonutil.get_str(volume.config, "mountPoint", "", source=volume.describe())
-                yield str(entry.get("dest", "")), point
 
 
 def _owner(container: Container, root: str) -> Owner:
@@ -290,7 +274,7 @@ def _target(target: Place, found: Source, source: Place) -> Iterator[tuple[str, 
         else:
             rename = _renamed(name, last)
     else:
-        given = os.path.basename(source.path.rstrip("/")) if not found.contents else ""
+        given = (source.name or os.path.basename(source.path.rstrip("/"))) if not found.contents else ""
         rename = _renamed(name, given or name)
     try:
         yield f"/proc/self/fd/{directory}", rename

@@ -108,6 +108,7 @@ def test_where_it_goes(room: Room, tmp_path: Path, source: str, target: str, res
         ("file", "nobody:/data", "no such container"),
         ("-", "c:/etc/passwd", "no directory"),
         ("-", "c:/data", "no tar"),
+        ("file", "c:", "no path"),
     ],
 )
 def test_what_cannot_be_copied(room: Room, tmp_path: Path, source: str, target: str, message: str) -> None:
@@ -228,6 +229,52 @@ def test_what_is_mounted_into_a_container(room: Room, tmp_path: Path, state: str
     assert (tmp_path / "bound" / "file").read_text() == "text\n"
     room.libpod("cp", "c:/data/bound/file", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "text\n"
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "path", ["/link/file", "/data/../bound/file", "/./bound/file", "/bound/back/file", "bound/file"]
+)
+def test_ways_that_lead_into_what_is_mounted(room: Room, tmp_path: Path, state: str, path: str) -> None:
+    """Whatever leads there, and whether it runs or not: nothing is put below what will be mounted."""
+    (tmp_path / "bound").mkdir()
+    (tmp_path / "bound" / "back").symlink_to("/link")
+    (tmp_path / "file").write_text("text\n")
+    container(room, state, "-v", f"{tmp_path}/bound:/bound")
+    (look(room, "/") / "link").symlink_to("/bound")
+    room.libpod("umount", "c")
+    room.libpod("cp", str(tmp_path / "file"), f"c:{path}")
+    assert (tmp_path / "bound" / "file").read_text() == "text\n"
+    room.libpod("cp", f"c:{path}", str(tmp_path / "again"))
+    assert (tmp_path / "again").read_text() == "text\n"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_single_file_that_is_mounted(room: Room, tmp_path: Path, state: str) -> None:
+    (tmp_path / "settings").write_text("of the host\n")
+    (tmp_path / "out").mkdir()
+    container(room, state, "-v", f"{tmp_path}/settings:/etc/one")
+    room.libpod("cp", "c:/etc/one", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "one").read_text() == "of the host\n"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_relative_paths_begin_in_the_working_directory(room: Room, tmp_path: Path, state: str) -> None:
+    (tmp_path / "file").write_text("text\n")
+    container(room, state, "--workdir", "/data")
+    room.libpod("cp", str(tmp_path / "file"), "c:file")
+    assert look(room, "/data/file").read_text() == "text\n"
+    room.libpod("umount", "c")
+    room.libpod("cp", "c:.", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "file").read_text() == "text\n"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_links_in_circles(room: Room, tmp_path: Path, state: str) -> None:
+    container(room, state)
+    (look(room, "/") / "circle").symlink_to("circle")
+    room.libpod("umount", "c")
+    room.refused("cp", "c:/circle/file", str(tmp_path))
 
 
 def test_between_two_containers(room: Room) -> None:
