@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _FORMAT = tarfile.PAX_FORMAT
 _BUFFER = 1 << 20
 CONTENTS = "/."
+OF_THE_KERNEL = ("dev", "proc", "sys")
+"""What is no part of a container's files, although it is in its root."""
 """At the end of a source: what is in the directory, not the directory."""
 
 
@@ -46,6 +48,8 @@ class Place(NamedTuple):
     """Whom what is copied there belongs to, unless it keeps its owners: IDs on the host."""
     name: str = ""
     """What a copy of it is called; empty for the last part of its path."""
+    left_out: tuple[str, ...] = ()
+    """What of its entries is not copied with it."""
 
 
 class Source(NamedTuple):
@@ -82,11 +86,12 @@ def opened(engine: Engine, container: Container, path: str) -> Iterator[Place]:
     """
     shown = f"{container.name}:{path}"
     path, name = os.path.join("/", _working_directory(container), path), ""
+    whole = os.path.normpath(path).strip("/") == ""
     with _root(container) as (root, running):
         belongs_to = _owner(container, root)
         if not running:
             root, path, name = resting.View(engine, container.record, root).find(path)
-        yield Place(root, path, shown, belongs_to, name)
+        yield Place(root, path, shown, belongs_to, name, OF_THE_KERNEL if whole else ())
 
 
 def _working_directory(container: Container) -> str:
@@ -206,7 +211,8 @@ def _source(place: Place) -> Iterator[Source]:
     found = _directory(place)
     if found is not None and contents:
         try:
-            yield Source(found, os.listdir(found), is_directory=True, contents=True)
+            names = [name for name in os.listdir(found) if name not in place.left_out]
+            yield Source(found, names, is_directory=True, contents=True)
         finally:
             os.close(found)
         return

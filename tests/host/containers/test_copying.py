@@ -270,6 +270,17 @@ def test_relative_paths_begin_in_the_working_directory(room: Room, tmp_path: Pat
 
 
 @pytest.mark.parametrize("state", STATES)
+def test_the_whole_root_comes_without_what_the_kernel_has_in_it(
+    room: Room, tmp_path: Path, state: str
+) -> None:
+    container(room, state)
+    room.libpod("cp", "c:/", str(tmp_path / "back"))
+    found = set(os.listdir(tmp_path / "back"))
+    assert {"bin", "etc"} <= found
+    assert not found & {"dev", "proc", "sys"}
+
+
+@pytest.mark.parametrize("state", STATES)
 def test_links_in_circles(room: Room, tmp_path: Path, state: str) -> None:
     container(room, state)
     (look(room, "/") / "circle").symlink_to("circle")
