@@ -36,6 +36,7 @@ def _copy(options: Namespace) -> int:
     from libpod.cli import runtimes
     from libpod.containers import copying
     from libpod.errors import InvalidArgument
+    from libpod.host import outputs
 
     with runtimes.open_runtime(options) as runtime, contextlib.ExitStack() as stack:
         source, target = (_side(runtime, text, stack) for text in (options.source, options.target))
@@ -45,7 +46,7 @@ def _copy(options: Namespace) -> int:
             )
         owner = target.owner if options.archive and target is not None else None
         if target is None and source is not None:
-            copying.pack(source, sys.stdout.buffer)
+            copying.pack(source, outputs.standard_output())
         elif source is None and target is not None:
             copying.unpack(sys.stdin.buffer, target, owner=owner, overwrite=options.overwrite)
         elif source is not None and target is not None:
@@ -93,7 +94,7 @@ def _export(options: Namespace) -> int:
         container = runtime.container(options.container)
         try:
             if options.output is None:
-                copying.export(container, sys.stdout.buffer)
+                copying.export(container, outputs.standard_output())
             else:
                 with outputs.writing(options.output) as stream:
                     copying.export(container, stream)

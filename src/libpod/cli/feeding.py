@@ -59,6 +59,9 @@ class _Feed:
         """Read what has come, and pass it on."""
         try:
             data = os.read(streams.STDIN, _CHUNK)
+        except BlockingIOError:
+            # Somebody else who reads it was quicker.
+            return
         except OSError:
             data = b""
         passed, complete = (data, False) if self._keys is None else self._keys.filter(data)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from libpod.cli import selecting
+from libpod.host import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +111,4 @@ def write(line: LogLine, *, timestamps: bool, before: bytes = b"", color: bytes 
     if color:
         content = text.removesuffix(b"\n")
         text = color + content + _RESET + text[len(content) :]
-    view = memoryview(text)
-    descriptor = 2 if line.stream == "stderr" else 1
-    while view:
-        view = view[os.write(descriptor, view) :]
+    files.write_all(2 if line.stream == "stderr" else 1, text)

@@ -99,8 +99,18 @@ def _write(stream: TextIO | None, text: str) -> None:
         # It was closed before the program began.
         return
     stream.flush()
-    stream.buffer.write(text.encode("utf-8", "backslashreplace"))
-    stream.flush()
+    rest = text.encode("utf-8", "backslashreplace")
+    while True:
+        try:
+            rest = rest[stream.buffer.write(rest) :]
+            stream.flush()
+        except BlockingIOError as error:
+            from libpod.host import files
+
+            rest = rest[error.characters_written :]
+            files.wait_until_writable(stream.fileno())
+        else:
+            return
 
 
 def _drop(stream: TextIO) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 
+from libpod.host import files
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -104,10 +104,8 @@ class Sink:
         """Write a piece of output."""
         if output.stream not in self._outputs:
             return
-        view = memoryview(output.data)
         try:
-            while view:
-                view = view[os.write(output.stream, view) :]
+            files.write_all(output.stream, output.data)
         except BrokenPipeError:
             return
         except OSError as error:

@@ -51,14 +51,11 @@ def table(container: Container, names: Sequence[str]) -> str:
 
 def _inner_ps(container: Container, words: Sequence[str]) -> int:
     """The ps of the image, for options that only it understands."""
-    import sys
-
     from libpod.containers.execute import ExecOptions
+    from libpod.host import files
 
     with container.execute(ExecOptions(("ps", *words))) as session:
         assert session.connection is not None
         for piece in session.connection.outputs():
-            stream = sys.stdout.buffer if piece.stream == 1 else sys.stderr.buffer
-            stream.write(piece.data)
-            stream.flush()
+            files.write_all(piece.stream, piece.data)
         return session.wait() & 0xFF

@@ -247,13 +247,14 @@ def configure_save(parser: Grammar) -> None:
 
 def _save(options: Namespace) -> int:
     from libpod.cli import runtimes
+    from libpod.host import outputs
 
     if not options.output and sys.stdout.isatty():
         raise InvalidArgument("refusing to write an archive to a terminal", hint="use --output, or redirect")
     with interruptible(), runtimes.open_runtime(options) as runtime:
         runtime.images.save(
             options.images,
-            options.output or sys.stdout.buffer,
+            options.output or outputs.standard_output(),
             transfer_options(options),
             form=options.format,
             several=options.multi_image_archive,

@@ -213,11 +213,27 @@ class _TemporaryFile:
             os.unlink(self.name)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of *data*, in as many calls as it takes; OSError."""
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of *data*, also where *descriptor* does not block: then it waits. OSError."""
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            wait_until_writable(descriptor)
+
+
+def wait_until_writable(descriptor: int) -> None:
+    """Wait until something can be written, or writing fails.
+
+    A terminal or pipe that we share with others is full at times, and one of them may have made it one that
+    does not block.
+    """
+    import select
+
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLOUT)
+    waiting.poll()
 
 
 def sync_directory(path: str) -> None:

@@ -7,6 +7,7 @@ that has the name (`/dev/stdout`, `/dev/null`) is written to, never replaced.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 
@@ -17,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO, Final
+
+    from typing_extensions import Buffer
 
 PRIVATE_MODE: Final = 0o600
 _CHUNK: Final = 1 << 20
@@ -29,6 +32,17 @@ def is_special(path: str) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+class _Waiting(io.FileIO):
+    def write(self, data: Buffer, /) -> int:
+        files.write_all(self.fileno(), memoryview(data))
+        return memoryview(data).nbytes
+
+
+def standard_output() -> BinaryIO:
+    """Our standard output for much data; not buffered. Writing waits even if it does not block."""
+    return _Waiting(1, "wb", closefd=False)
 
 
 @contextlib.contextmanager

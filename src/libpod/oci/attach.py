@@ -59,7 +59,7 @@ class AttachSocket:
 
     def receive(self) -> Output | None:
         """The next piece of output, waiting for it; None at the end."""
-        return _unpacked(self._socket.recv(PACKET_SIZE))
+        return _unpacked(self._received())
 
     def receive_more(self) -> list[Output | None]:
         """What has come, waiting for the first piece only; neighbours of one stream are one. None at the end.
@@ -69,10 +69,18 @@ class AttachSocket:
         found = [self.receive()]
         while found[-1] is not None and len(found) < _PACKETS_AT_ONCE:
             try:
-                found.append(_unpacked(self._socket.recv(PACKET_SIZE, socket.MSG_DONTWAIT)))
+                found.append(_unpacked(self._received(socket.MSG_DONTWAIT)))
             except BlockingIOError:
                 break
         return _joined(found)
+
+    def _received(self, flags: int = 0) -> bytes:
+        try:
+            return self._socket.recv(PACKET_SIZE, flags)
+        except ConnectionResetError:
+            # conmon has ended and has not read all that we sent. The kernel tells that once, and before what
+            # conmon had to say.
+            return self._socket.recv(PACKET_SIZE, flags)
 
     def outputs(self) -> Iterator[Output]:
         """All output until the end."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import io
+import os
+import select
 import subprocess
+import tarfile
 import tempfile
 import time
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import pytest
@@ -183,6 +189,54 @@ def test_a_reader_that_goes_away(shared: Room) -> None:
         logs.stdout.close()
         assert logs.wait(120) == 0
     shared.libpod("rm", "c")
+
+
+def test_input_that_nobody_reads_costs_no_output(shared: Room) -> None:
+    """conmon ends with input that it has not read: its end of the socket is reset then, not closed."""
+    script = "sleep 0.3; seq 1 2000; exit 3"
+    shared.libpod("run", "-d", "--name", "c", IMAGE, "sleep", "1000")
+    expected = b"".join(b"%d\n" % number for number in range(1, 2001))
+    for words in (("run", "-i", "--rm", IMAGE), ("exec", "-i", "c")):
+        with (
+            subprocess.Popen(["yes"], stdout=PIPE) as endless,
+            shared.started(
+                *(*words, "sh", "-c", script), stdin=endless.stdout, stdout=PIPE, stderr=PIPE
+            ) as running,
+        ):
+            assert running.communicate(timeout=60) == (expected, b"")
+            assert running.returncode == 3
+            endless.kill()
+    shared.libpod("rm", "-f", "-t", "0", "c")
+
+
+def test_output_that_does_not_block(shared: Room) -> None:
+    """Whoever shares a terminal or a pipe with us may have set that; it is full at times."""
+    shared.libpod("run", "-d", "--name", "c", IMAGE, "seq", "1", "30000")
+    shared.libpod("wait", "c")
+    expected = "".join(f"{number}\n" for number in range(1, 30001)).encode()
+    assert _through_a_full_pipe(shared, "run", "--rm", IMAGE, "seq", "1", "30000") == expected
+    assert _through_a_full_pipe(shared, "logs", "c") == expected
+    for words in (("export", "c"), ("cp", "c:/bin", "-")):
+        with tarfile.open(fileobj=io.BytesIO(_through_a_full_pipe(shared, *words))) as found:
+            assert "bin/busybox" in found.getnames()
+    shared.libpod("rm", "c")
+
+
+def _through_a_full_pipe(room: Room, *words: str) -> bytes:
+    """What our program writes into a small pipe that does not block and is read when it is full."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with room.started(*words, stdout=writing, stderr=subprocess.PIPE) as running:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        with select.epoll() as waiting:
+            waiting.register(writing, select.EPOLLOUT)
+            assert room.settled(lambda: not waiting.poll(0))
+        os.close(writing)
+        with open(reading, "rb") as stream:
+            said = stream.read()
+        assert running.communicate(timeout=60)[1] == b""
+        assert running.returncode == 0
+    return said
 
 
 @pytest.mark.parametrize("through", ["file", "pipe"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,23 @@ def test_a_reader_that_went_away_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
         os.close(pipe)
         output.data("one")
         output.data("two")
+
+
+def test_a_pipe_that_does_not_block_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "0123456789" * 100_000
+    pieces: list[bytes] = []
+
+    def read() -> None:
+        while sum(map(len, pieces)) <= len(text):
+            pieces.append(os.read(pipe, 65536))
+
+    with stdout_as_pipe(monkeypatch) as pipe:
+        os.set_blocking(sys.stdout.fileno(), False)
+        reader = threading.Thread(target=read)
+        reader.start()
+        output.data(text)
+        reader.join()
+    assert b"".join(pieces).decode() == text + "\n"
 
 
 def test_a_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
