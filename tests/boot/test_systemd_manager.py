@@ -24,9 +24,16 @@ def libpod(machine: Machine, *arguments: str, check: bool = True) -> str:
     return machine.run("libpod", *arguments, check=check).stdout.strip()
 
 
-def run(machine: Machine, name: str, *options: str, command: tuple[str, ...] = WORK) -> str:
-    """Start a container and return its ID."""
-    return libpod(machine, "run", "-d", "--name", name, "--network", "none", *options, IMAGE, *command)
+def run(
+    machine: Machine,
+    name: str,
+    *options: str,
+    command: tuple[str, ...] = WORK,
+    before: tuple[str, ...] = (),
+) -> str:
+    """Start a container and return its ID; global flags go *before* the verb."""
+    words = ("run", "-d", "--name", name, "--network", "none", *options, IMAGE, *command)
+    return libpod(machine, *before, *words)
 
 
 def inspect(machine: Machine, name: str) -> Any:
@@ -120,6 +127,25 @@ def test_a_unit_that_waits_until_its_container_is_ready(machine: Machine) -> Non
         assert int(found["MainPID"]) == inspect(machine, mode)["State"]["ConmonPid"]
         machine.run("systemctl", "stop", f"{mode}.service")
         assert podman.unit(machine, f"{mode}.service")["ActiveState"] in ("inactive", "failed")
+
+
+def test_a_pod_stays_with_the_manager_that_it_was_made_with(machine: Machine) -> None:
+    limits = ("--memory", "64m")
+    other = ("--cgroup-manager", "cgroupfs")
+    pod = libpod(
+        machine, *other, "pod", "create", "--infra=false", "--share-parent", *limits, "--name", "plain"
+    )
+    slice_pod = libpod(machine, "pod", "create", "--infra=false", "--share-parent", "--name", "sliced")
+    run(machine, "first", "--pod", "plain")
+    run(machine, "second", "--pod", "sliced", before=other)
+    found = {name: group(machine, inspect(machine, name)["State"]["Pid"]) for name in ("first", "second")}
+    assert found["first"].startswith(f"/libpod_parent/{pod}/libpod-")
+    assert found["second"].startswith(f"/machine.slice/machine-libpod_pod_{slice_pod}.slice/libpod-")
+    libpod(machine, "pod", "restart", "-t", "0", "plain")
+    libpod(machine, "pod", "rm", "-f", "-t", "0", "plain")
+    libpod(machine, *other, "pod", "rm", "-f", "-t", "0", "sliced")
+    assert podman.unit(machine, f"machine-libpod_pod_{slice_pod}.slice")["ActiveState"] == "inactive"
+    machine.shell(f"! find /sys/fs/cgroup -type d -name {pod} | grep .")
 
 
 def test_a_container_stays_with_the_manager_that_it_was_made_with(machine: Machine) -> None:

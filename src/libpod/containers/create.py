@@ -566,9 +566,10 @@ def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:
             f"--cgroups {options.cgroups_mode} is not supported", hint=f"one of {', '.join(CGROUPS_MODES)}"
         )
     parent = options.cgroup_parent or engine.cgroups.default_parent
-    engine.cgroups.check_parent(parent)
+    manager = engine.cgroups_of_pod(parent) if options.pod else engine.cgroups
+    manager.check_parent(parent)
     return {
-        "cgroupManager": engine.cgroups.name,
+        "cgroupManager": manager.name,
         "cgroupsMode": options.cgroups_mode,
         "cgroupParent": parent,
     }

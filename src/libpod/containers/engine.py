@@ -145,6 +145,15 @@ class Engine:
         manager = self._manager_of(record)
         return self.cgroups if manager == self.cgroups.name else cgroups.open_manager(manager)
 
+    def cgroups_of_pod(self, parent: str) -> Manager:
+        """The cgroup manager that made a pod with this cgroup *parent*: pods do not say which."""
+        from libpod import cgroups
+
+        manager = "systemd" if parent.endswith(".slice") else "cgroupfs"
+        if self.config.rootless or not parent or self.cgroups.name in (manager, "disabled"):
+            return self.cgroups
+        return cgroups.open_manager(manager)
+
     def _manager_of(self, record: ContainerRecord) -> str:
         if self.config.rootless:
             # Which one a user can have depends on the session.

@@ -74,7 +74,7 @@ def cgroup(engine: Engine, pod: PodRecord) -> str:
     """
     if not pod.uses_cgroup:
         return ""
-    path = engine.cgroups.create_pod(pod.cgroup_parent, pod.id, pod.limits)
+    path = engine.cgroups_of_pod(pod.cgroup_parent).create_pod(pod.cgroup_parent, pod.id, pod.limits)
     if path != pod.cgroup_path:
         pod.cgroup_path = path
         engine.state.save_pod(pod)
@@ -87,7 +87,7 @@ def limit(engine: Engine, record: ContainerRecord) -> None:
         return
     pod = engine.state.pod(record.pod)
     if pod.uses_cgroup and pod.limits:
-        engine.cgroups.create_pod(pod.cgroup_parent, pod.id, pod.limits)
+        engine.cgroups_of_pod(pod.cgroup_parent).create_pod(pod.cgroup_parent, pod.id, pod.limits)
 
 
 def _namespaces(pod: PodRecord, asked: Namespaces) -> Namespaces:

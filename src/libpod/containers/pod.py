@@ -202,7 +202,8 @@ class Pod:
             self._remove_containers(failures, force=force, timeout=timeout)
             failures.raise_any()
             if self.record.uses_cgroup:
-                self._engine.cgroups.remove_pod(self.record.cgroup_parent, self.id)
+                parent = self.record.cgroup_parent
+                self._engine.cgroups_of_pod(parent).remove_pod(parent, self.id)
             self._engine.state.remove_pod(self.record)
         self._event("remove")
         number = self.record.lock_id
