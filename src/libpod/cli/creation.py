@@ -168,8 +168,7 @@ def configure_some(parser: Grammar, names: Collection[str]) -> None:
             _add(parser, short, name, metavar=metavar, help=text, action="append", default=[])
     for short, name, metavar, text in _VALUES:
         if name in names:
-            # -h is help there.
-            _add(parser, "" if short == "-h" else short, name, metavar=metavar, help=text)
+            _add(parser, short, name, metavar=metavar, help=text)
     for name, text in _CONFIGURED:
         if name in names:
             parser.add_switch(name, help=text)

@@ -17,7 +17,16 @@ def configure(parser: Grammar) -> None:
     """Add the arguments."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="a container or an image")
     selecting.add_latest(parser)
+    parser.set_defaults(only_images=False)
     parser.add_format(templates=False)
+    parser.runs(run)
+
+
+def configure_of_images(parser: Grammar) -> None:
+    """Add the arguments of `image diff`."""
+    parser.add_argument("name", metavar="IMAGE", help="a name, an ID, or its beginning")
+    parser.add_format(templates=False)
+    parser.set_defaults(latest=False, only_images=True)
     parser.runs(run)
 
 
@@ -27,8 +36,11 @@ def run(options: Namespace) -> int:
     from libpod.containers import changes
 
     with runtimes.open_runtime(options) as runtime:
-        layer, left_out = _layer(runtime, _name(runtime, options))
-        found = changes.of_layer(runtime.engine.store, layer, left_out)
+        if options.only_images:
+            layer = runtime.images.find(options.name).top_layer
+        else:
+            layer = _layer(runtime, _name(runtime, options))
+        found = changes.of_layer(runtime.engine.store, layer, changes.MADE_FOR_MOUNTS)
     if options.format:
         keys = {changes.CHANGED: "changed", changes.ADDED: "added", changes.DELETED: "deleted"}
         output.as_json(
@@ -46,16 +58,15 @@ def _name(runtime: Runtime, options: Namespace) -> str:
     return selecting.latest(runtime) if name is None else name
 
 
-def _layer(runtime: Runtime, name: str) -> tuple[str, frozenset[str]]:
-    """The layer of a container, or of an image; and the paths that are not its own doing."""
-    from libpod.containers import changes
+def _layer(runtime: Runtime, name: str) -> str:
+    """The layer of a container, or of an image."""
     from libpod.errors import NoSuchContainer, NotSupported
 
     store = runtime.engine.store
     try:
         container = runtime.container(name)
     except NoSuchContainer:
-        return store.image(name).top_layer, frozenset()
+        return store.image(name).top_layer
     if container.record.config.get("rootfs"):
         raise NotSupported(f"container {name} has a root directory and no layer: there is nothing to compare")
-    return store.container(container.id).layer_id, changes.MADE_FOR_MOUNTS
+    return store.container(container.id).layer_id

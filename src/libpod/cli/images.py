@@ -49,6 +49,7 @@ def configure(parser: Grammar) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print IDs only")
     parser.add_argument("--no-trunc", action="store_true", help="do not shorten IDs")
     parser.add_argument("--digests", action="store_true", help="show digests")
+    parser.add_argument("--history", action="store_true", help="show the names that images have had")
     parser.add_argument("-n", "--noheading", action="store_true", help="print no heading")
     add_filter(parser, "-f", "--filter")
     parser.add_argument(
@@ -125,6 +126,8 @@ def _table(catalog: Catalog, rows: Sequence[Row], options: Namespace) -> str:
     header = list(HEADER)
     if options.digests:
         header.insert(2, "DIGEST")
+    if options.history:
+        header.append("HISTORY")
     lines = [_cells(catalog, row, options) for row in rows]
     text = output.table(header, lines)
     return text.partition("\n")[2] if options.noheading else text
@@ -137,7 +140,8 @@ def _cells(catalog: Catalog, row: Row, options: Namespace) -> list[str]:
     cells = [row.repository, row.tag, *([row.image.digest or "<none>"] if options.digests else [])]
     cells.append(_id(row.image.id, whole=options.no_trunc))
     size = human_size(catalog.size(row.image))
-    return [*cells, _ago(listing.moment(row.image).timestamp()), size]
+    history = [", ".join(row.image.names_history)] if options.history else []
+    return [*cells, _ago(listing.moment(row.image).timestamp()), size, *history]
 
 
 def _fields(catalog: Catalog, row: Row, described: dict[str, object]) -> dict[str, object]:
@@ -154,6 +158,7 @@ def _fields(catalog: Catalog, row: Row, described: dict[str, object]) -> dict[st
         "Created": ago,
         "CreatedSince": ago,
         "CreatedTime": described["CreatedAt"],
+        "History": ", ".join(row.image.names_history),
         "Size": human_size(catalog.size(row.image)),
     }
 

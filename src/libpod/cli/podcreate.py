@@ -35,6 +35,7 @@ _ONLY_WITH_INFRA: Final = (
 
 def configure(parser: Grammar) -> None:
     """Add the arguments."""
+    parser.free_letter_of_help()
     parser.add_argument("pod_name", metavar="NAME", nargs="?", help="the same as --name")
     parser.add_argument("-n", "--name", metavar="NAME", help="give it this name")
     parser.add_argument(

@@ -92,6 +92,10 @@ IMAGE_VERBS: Final = {
     "tree": Verb("images", "Show the layers of an image.", "configure_tree"),
     "rm": Verb("imagenames", "Remove images.", "configure_rmi"),
     "prune": Verb("imagenames", "Remove images that nothing uses.", "configure_prune"),
+    "diff": Verb("diff", "Show which files an image adds to the layer below.", "configure_of_images"),
+    "mount": Verb("imagemount", "Mount images, and print where; without names, show those mounted."),
+    "unmount": Verb("imagemount", "Give up mounts of images.", "configure_unmount"),
+    "umount": Verb("imagemount", "Give up mounts of images.", "configure_unmount"),
     **SHARED_IMAGE_VERBS,
 }
 """The verbs below the noun `image`."""

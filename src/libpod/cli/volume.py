@@ -1,8 +1,8 @@
-"""`libpod volume create`, `ls`, `inspect`, `rm`, `prune`, `exists`, `mount` and `unmount`."""
+"""`libpod volume VERB`; the tars of volumes are in `libpod.cli.volumetar`."""
 
 from __future__ import annotations
 
-from libpod.cli import asking, codes, output
+from libpod.cli import asking, codes, output, volumetar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _VERBS: Final = (
     ("exists", "Tell by the exit status whether a volume exists."),
     ("mount", "Mount volumes, and print where."),
     ("unmount", "Give up mounts of volumes."),
+    ("export", "Write what is in a volume as a tar."),
+    ("import", "Put what is in a tar into a volume."),
 )
 
 
@@ -49,6 +51,8 @@ def configure(parser: Grammar) -> None:
     pruned.runs(run_prune)
     verbs["exists"].add_argument("volume", metavar="VOLUME", help="its whole name")
     verbs["exists"].runs(run_exists)
+    volumetar.configure_export(verbs["export"])
+    volumetar.configure_import(verbs["import"])
     for name, run in (("mount", run_mount), ("unmount", run_unmount)):
         _several(verbs[name])
         verbs[name].runs(run)
@@ -58,9 +62,9 @@ def _several(parser: Grammar) -> None:
     parser.add_argument("volume", metavar="VOLUME", nargs="*", help="a name, or its unique beginning")
 
 
-def _filters(parser: Grammar) -> None:
+def _filters(parser: Grammar, *short: str) -> None:
     parser.add_argument(
-        "--filter", metavar="KEY=VALUE", action="append", default=[], dest="filters",
+        *short, "--filter", metavar="KEY=VALUE", action="append", default=[], dest="filters",
         help="name, driver, scope, label, opt, dangling, anonymous, until",
     )  # fmt: skip
 
@@ -81,7 +85,7 @@ def _configure_create(parser: Grammar) -> None:
 def _configure_ls(parser: Grammar) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print names only")
     parser.add_argument("-n", "--noheading", action="store_true", help="print no header")
-    _filters(parser)
+    _filters(parser, "-f")
     parser.add_format()
     parser.runs(run_ls)
 

@@ -68,14 +68,19 @@ def export(container: Container, stream: IO[bytes]) -> None:
     """Write the container's root as a tar to *stream*, without what is mounted into it."""
     root = container.mount()
     try:
-        directory = rooted.open_path(root, "/", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with tarfile.open(fileobj=stream, mode="w|", format=_FORMAT, bufsize=_BUFFER) as out:
-                archive.pack(out, directory, os.listdir(directory))
-        finally:
-            os.close(directory)
+        export_directory(root, stream)
     finally:
         container.unmount()
+
+
+def export_directory(root: str, stream: IO[bytes]) -> None:
+    """Write what is in the directory *root* as a tar to *stream*."""
+    directory = rooted.open_path(root, "/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with tarfile.open(fileobj=stream, mode="w|", format=_FORMAT, bufsize=_BUFFER) as out:
+            archive.pack(out, directory, os.listdir(directory))
+    finally:
+        os.close(directory)
 
 
 @contextlib.contextmanager
@@ -186,8 +191,15 @@ def pack(source: Place, stream: IO[bytes]) -> None:
         archive.pack(out, found.directory, found.names)
 
 
-def unpack(stream: IO[bytes], target: Place, *, owner: Owner | None, overwrite: bool = False) -> None:
-    """Unpack a tar, compressed or not, into a directory that is there."""
+def unpack(
+    stream: IO[bytes],
+    target: Place,
+    *,
+    owner: Owner | None,
+    overwrite: bool = False,
+    source: str = "standard input",
+) -> None:
+    """Unpack a tar, compressed or not, into a directory that is there. Errors call it *source*."""
     directory = _directory(target)
     if directory is None:
         raise InvalidArgument(f"{target.shown} is no directory: a tar can only be unpacked into one")
@@ -196,7 +208,7 @@ def unpack(stream: IO[bytes], target: Place, *, owner: Owner | None, overwrite: 
             how = archive.Unpacking(owner=owner, overwrite=overwrite)
             archive.unpack(incoming, f"/proc/self/fd/{directory}", "/", how)
     except tarfile.TarError as error:
-        raise InvalidArgument(f"standard input is no tar: {error}") from error
+        raise InvalidArgument(f"{source} is no tar: {error}") from error
     finally:
         os.close(directory)
 

@@ -328,10 +328,10 @@ class Store(ImageStore):
             raise InvalidArgument(f"image {name} has no layers")
         return self._mount_layer(image.top_layer, ["ro"], volatile=False)
 
-    def unmount_image(self, name: str) -> bool:
-        """Give up one use of the mount of an image; True if it is still mounted."""
+    def unmount_image(self, name: str, *, force: bool = False) -> bool:
+        """Give up one use of the mount of an image, with *force* all; True if it is still mounted."""
         with self._changing_layers():
-            return self._unmount(self.image(name).top_layer, force=False)
+            return self._unmount(self.image(name).top_layer, force=force)
 
     def mounted(self, container_id: str) -> int:
         """How many users the mount of a container has; 0 if it is not mounted."""
