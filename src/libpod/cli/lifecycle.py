@@ -217,6 +217,7 @@ def _rm(options: Namespace) -> int:
                 volumes=options.volumes,
                 depend=options.depend,
             ),
+            may_be_gone=options.force or options.ignore or options.all,
             status_of=lambda error: codes.of_removal(error, needed=codes.FAILED),
         )
 

@@ -53,8 +53,9 @@ def run(options: Namespace) -> int:
         runtime.engine.passed_descriptors = options.preserve_fds
         try:
             return _run(runtime, container, options, what)
-        except BaseException:
-            if options.rm:
+        except BaseException as error:
+            # Without --sig-proxy, Ctrl-C is meant for us; what conmon runs at its end removes the container.
+            if options.rm and not (isinstance(error, KeyboardInterrupt) and _runs(container)):
                 _remove_quietly(container)
             raise
 
@@ -99,6 +100,14 @@ def _unattached(container: Container, options: Namespace) -> int:
 
 def _end(container: Container, *, remove: bool) -> int:
     return (container.wait_and_remove() if remove else container.wait()) & 0xFF
+
+
+def _runs(container: Container) -> bool:
+    from libpod.errors import LibpodError
+
+    with contextlib.suppress(LibpodError):
+        return container.state() in ("running", "paused", "stopping")
+    return False
 
 
 def _remove_quietly(container: Container) -> None:

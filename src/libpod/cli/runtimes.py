@@ -72,13 +72,15 @@ def for_each(
     act: Callable[[Container], None],
     *,
     echo: bool = True,
+    may_be_gone: bool = False,
     status_of: Callable[[LibpodError], int] = lambda _error: codes.FAILED,
 ) -> int:
     """Do something with each container, printing each name that it was done with.
 
     An error of one does not keep the others from their turn; the exit status is that of the worst, by
-    *status_of*.
+    *status_of*. With *may_be_gone*, one that somebody else removes meanwhile is as good as done.
     """
+    from libpod.containers import cleanup
     from libpod.errors import LibpodError
 
     status = codes.DONE
@@ -86,9 +88,10 @@ def for_each(
         try:
             act(runtime.container(name))
         except LibpodError as error:
-            output.error(error)
-            status = max(status, status_of(error))
-        else:
-            if echo:
-                output.data(name)
+            if not (may_be_gone and isinstance(error, cleanup.GONE)):
+                output.error(error)
+                status = max(status, status_of(error))
+                continue
+        if echo:
+            output.data(name)
     return status

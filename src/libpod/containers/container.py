@@ -193,7 +193,7 @@ class Container:
         if timeout is None:
             timeout = jsonutil.get_int(self.record.config, "stopTimeout", 10, source=self.record.describe())
         with self._locked():
-            if self.record.status in (STOPPED, EXITED):
+            if self.record.status in (STOPPED, EXITED, REMOVING):
                 if restarting.give_up(self.record):
                     self._engine.state.save_container(self.record)
                 raise ContainerStopped(f"container {self.name} is stopped already")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from libpod.containers import names
 from libpod.errors import InvalidArgument, InvalidState, LibpodError
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 DIRECTORY_MODE = 0o700
 SESSION_RUNNING = 2
+ABANDONED_SECONDS = 300.0
+"""How long the session of a process that has ended is kept for somebody who asks; Podman keeps it as long."""
 _ATTACHED = ("attachStdin", "attachStdout", "attachStderr")
 
 
@@ -126,6 +129,7 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
     identifier = names.new_id()
     paths = _paths(engine, record, identifier)
     session = ExecSession(engine, record, identifier, paths)
+    _forget_abandoned(engine, record)
     try:
         _prepare(record, options, paths)
         with engine.state.transaction():
@@ -320,6 +324,20 @@ def remove_left_session(engine: Engine, record: ContainerRecord, identifier: str
     config = session.get("config") if isinstance(session, dict) else None
     if not isinstance(config, dict) or not any(config.get(key) for key in _ATTACHED):
         remove_session(engine, record, identifier)
+
+
+def _forget_abandoned(engine: Engine, record: ContainerRecord) -> None:
+    """Forget sessions that ended long ago: whoever was to do that was killed (`timeout 5 libpod exec …`)."""
+    for identifier, session in list(_sessions(record).items()):
+        pid = session.get("pid") if isinstance(session, dict) else None
+        if not isinstance(pid, int) or proc.is_alive(pid):
+            continue
+        paths = _paths(engine, record, identifier)
+        # A new command is not to fail for what an old one has left.
+        with contextlib.suppress(LibpodError):
+            ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
+            if ended is not None and time.time() - ended.time / 1e9 > ABANDONED_SECONDS:
+                remove_session(engine, record, identifier)
 
 
 def session_ids(record: ContainerRecord) -> Sequence[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import signal
 
-from libpod.containers import broken, graph, membership, status
+from libpod.containers import broken, cleanup, graph, membership, status
 from libpod.containers.container import Container
 from libpod.errors import (
     ContainerStopped,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 OVER = ("created", "exited", "stopped")
 """The states of containers that have no processes."""
+_REMOVABLE = (*OVER, "initialized", "removing", "")
 
 
 class Pod:
@@ -70,9 +71,7 @@ class Pod:
 
     def status(self) -> str:
         """The word for its state now: `Created`, `Running`, `Degraded`, `Paused`, `Stopped` or `Exited`."""
-        containers = self.containers()
-        for container in containers:
-            container.state()
+        containers = [container for container in self.containers() if _state(container)]
         return status.pod_status(
             [container.record.status for container in containers if not container.record.init_type]
         )
@@ -178,7 +177,7 @@ class Pod:
             failures = _Failures(self, done)
             containers = {container.id: container for container in self._members(failures)}
             order = self._graph(containers.values(), failures).stop_order()
-            wanted = [identifier for identifier in order if containers[identifier].state() in states]
+            wanted = [identifier for identifier in order if _state(containers[identifier]) in states]
             for identifier in wanted:
                 with failures.of(containers[identifier]):
                     act(containers[identifier])
@@ -214,7 +213,7 @@ class Pod:
         running = [
             container.name
             for container in self.containers()
-            if container.id != self.infra_id and container.state() not in (*OVER, "initialized", "removing")
+            if container.id != self.infra_id and _state(container) not in _REMOVABLE
         ]
         if running:
             raise InvalidState(
@@ -305,11 +304,12 @@ class _Failures:
 
     @contextlib.contextmanager
     def named(self, name: str) -> Iterator[None]:
-        """Keep the error of the container of this name."""
+        """Keep the error of the container of this name. For one that is gone, only a start has failed."""
         try:
             yield
         except LibpodError as error:
-            self.errors[name] = error
+            if self.done == "started" or not isinstance(error, cleanup.GONE):
+                self.errors[name] = error
 
     def raise_any(self) -> None:
         """Raise PodError if there are errors."""
@@ -321,6 +321,13 @@ class _Failures:
         head = f"pod {self._pod.name}: {what} not {self.done}:"
         hint = self.errors[names[0]].hint if len(names) == 1 else None
         raise PodError("\n".join([head, *lines]), errors=self.errors, hint=hint)
+
+
+def _state(container: Container) -> str:
+    """Its state now; empty for one that was removed meanwhile."""
+    with contextlib.suppress(*cleanup.GONE):
+        return container.state()
+    return ""
 
 
 def _told(error: LibpodError) -> str:
@@ -352,8 +359,8 @@ def stop_if_over(engine: Engine, record: ContainerRecord) -> None:
     for container in pod.containers():
         if container.id == pod.infra_id:
             infra = container
-        elif container.state() not in OVER:
+        elif _state(container) not in (*OVER, ""):
             return
-    if infra is not None and infra.state() == "running":
+    if infra is not None and _state(infra) == "running":
         with contextlib.suppress(ContainerStopped):
             infra.stop()

@@ -156,6 +156,20 @@ def test_killing_our_program_leaves_the_container(shared: Room) -> None:
     shared.libpod("rm", "c")
 
 
+def test_an_interrupt_that_is_not_handed_on_leaves_the_container(shared: Room) -> None:
+    """As it does with Podman: who says `--sig-proxy=false` does not mean the container."""
+    script = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    words = ("run", "--rm", "--sig-proxy=false", "--name", "c", IMAGE, "sh", "-c", script)
+    with shared.started(*words, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+    assert shared.status("c") == "running"
+    shared.libpod("stop", "c")
+    assert shared.settled(lambda: shared.names() == [])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_are_handed_on(shared: Room, number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")

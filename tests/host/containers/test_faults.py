@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from libpod import failpoints
-from libpod.containers import create
+from libpod.containers import create, execute
 from libpod.containers.container import Container
 from libpod.containers.create import CreateOptions
 from libpod.containers.execute import ExecOptions
@@ -358,6 +358,37 @@ def test_two_starters_start_it_once(shared: Room) -> None:
         assert at_once(*(lambda: runtime.container("c").start() for _ in range(4))) == [None] * 4
         assert runtime.container("c").state() == "running"
         runtime.container("c").remove(force=True, timeout=0)
+
+
+def test_several_removers_remove_it_once_and_are_all_content(shared: Room) -> None:
+    for _attempt in range(3):
+        shared.libpod("run", "-d", "--name", "c", IMAGE, "sleep", "1000")
+        command = shared.command("rm", "--force", "--time", "0", "c")
+        removers = [
+            subprocess.Popen(command, env=shared.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(3)
+        ]
+        errors = [(remover.communicate(timeout=60)[1], remover.returncode) for remover in removers]
+        assert errors == [(b"", 0)] * 3
+
+
+def test_the_session_of_an_exec_that_was_killed_is_forgotten(
+    shared: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once, since somebody may wait for its exit code, but by a later one."""
+    monkeypatch.setattr(execute, "ABANDONED_SECONDS", 0.0)
+    shared.sleep("c")
+    with shared.started("exec", "c", "sh", "-c", "echo ready; sleep 1", stdout=subprocess.PIPE) as killed_one:
+        assert killed_one.stdout is not None
+        assert killed_one.stdout.readline() == b"ready\n"
+    (left,) = shared.inspect("c")["ExecIDs"]
+    directory = Path(shared.inspect("c")["StaticDir"], left)
+    assert shared.settled(lambda: any(directory.glob("exit/*")))
+    with shared.runtime() as runtime:
+        runtime.container("c").execute(ExecOptions(("true",))).close()
+    assert not shared.inspect("c")["ExecIDs"]
+    assert not directory.exists()
+    shared.libpod("rm", "-f", "c")
 
 
 def test_stop_during_start_and_remove_during_exec(shared: Room) -> None:

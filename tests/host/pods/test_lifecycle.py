@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from libpod.containers import graph
 from tests.lab.containers import IMAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from libpod.containers.pod import Pod
     from tests.lab.pods import PodRoom
 
 # What `--share` is given, and which namespaces of /proc/PID/ns its containers have in common.
@@ -44,6 +48,38 @@ def test_members_share_what_the_pod_says(room: PodRoom, options: tuple[str, ...]
     inspected = room.pod("p")
     assert set(inspected["SharedNamespaces"]) == set(shared.split())
     assert inspected["State"] == "Running"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda pod: pod.stop(0),
+        lambda pod: pod.kill(9),
+        lambda pod: pod.pause() and pod.unpause(),
+        lambda pod: pod.remove(force=True, timeout=0),
+    ],
+    ids=["stop", "kill", "pause", "remove"],
+)
+def test_a_member_that_goes_meanwhile_is_as_good_as_done(
+    room: PodRoom, act: Callable[[Pod], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with `--rm` may end and be removed between our look at the pod and its turn."""
+    room.make_pod("p")
+    room.member("p", "one")
+    room.member("p", "two")
+    room.libpod("pod", "start", "p")
+
+    build = graph.build
+
+    def build_late(needs: Mapping[str, Sequence[str]]) -> graph.Graph:
+        room.libpod("rm", "--force", "--time", "0", "two")
+        return build(needs)
+
+    with room.runtime() as runtime:
+        monkeypatch.setattr(graph, "build", build_late)
+        act(runtime.pod("p"))
+    room.libpod("pod", "rm", "--force", "--time", "0", "p")
+    assert room.names() == []
 
 
 def test_a_pod_has_one_host_name_one_dev_shm_and_one_control_group(room: PodRoom) -> None:
