@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from libpod.oci.logs import LogLine, Selection
     from libpod.state.records import ContainerRecord
 
-KILL_SECONDS = 5.0
+KILL_SECONDS = 20.0
 
 
 class Patience(NamedTuple):

@@ -142,13 +142,13 @@ def test_following(config: RuntimeConfig, maximum: int, monkeypatch: pytest.Monk
         for name in wanted:
             count = len(found)
             write(config, name, maximum=maximum)
-            for _ in range(500):
+            for _ in range(6000):
                 if len(found) > count and found[-1] == name:
                     break
                 stop.wait(0.01)
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert "old" not in found
     assert [name for name in found if name.startswith("v")] == wanted
     assert len(found) == len(set(found)) or maximum

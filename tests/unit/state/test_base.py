@@ -139,7 +139,7 @@ def test_threads_have_their_transactions_in_turn(store: State) -> None:
     errors: list[BaseException] = []
 
     def write() -> None:
-        reading.wait(30)
+        reading.wait(60)
         try:
             store.add_container(container(4))
         except BaseException as error:  # noqa: BLE001 - shown by the thread of the test
@@ -152,7 +152,7 @@ def test_threads_have_their_transactions_in_turn(store: State) -> None:
         reading.set()
         assert not written.wait(0.1), errors
         assert identifier(4) not in {found.id for found in transaction.containers()}
-    thread.join(30)
+    thread.join(60)
     assert errors == []
     assert identifier(4) in ids(store)
 
