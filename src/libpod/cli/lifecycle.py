@@ -25,7 +25,8 @@ def _verb(
         from libpod.cli import runtimes
 
         with runtimes.open_runtime(options) as runtime:
-            return runtimes.for_each(runtime, selecting.names(runtime, options, states), act(options))
+            wanted = selecting.names(runtime, options, states)
+            return runtimes.for_each(runtime, wanted, act(options), may_be_gone=options.all)
 
     return run
 
@@ -59,7 +60,9 @@ def _start(options: Namespace) -> int:
     with runtimes.open_runtime(options) as runtime:
         wanted = selecting.names(runtime, options, ("created", "exited", "stopped"))
         if not options.attach and not options.interactive:
-            return runtimes.for_each(runtime, wanted, lambda container: container.start())
+            return runtimes.for_each(
+                runtime, wanted, lambda container: container.start(), may_be_gone=options.all
+            )
         if len(wanted) != 1:
             raise InvalidArgument("only one container can be started attached")
         return _start_attached(runtime, wanted[0], options)
@@ -119,8 +122,8 @@ def _stop(options: Namespace) -> int:
     with runtimes.open_runtime(options) as runtime:
         wanted = _ending_order(runtime, options, ("running",))
         if options.ignore:
-            wanted = [name for name in wanted if _exists(runtime, name)]
-        return runtimes.for_each(runtime, wanted, stop)
+            wanted = [name for name in wanted if runtimes.exists(runtime, name)]
+        return runtimes.for_each(runtime, wanted, stop, may_be_gone=options.all or options.ignore)
 
 
 def configure_kill(parser: Grammar) -> None:
@@ -173,7 +176,12 @@ def _restart(options: Namespace) -> int:
         wanted = selecting.names(runtime, options)
         if options.running:
             wanted = [name for name in wanted if runtime.container(name).state() == "running"]
-        return runtimes.for_each(runtime, wanted, lambda container: container.restart(_seconds(options)))
+        return runtimes.for_each(
+            runtime,
+            wanted,
+            lambda container: container.restart(_seconds(options)),
+            may_be_gone=options.all,
+        )
 
 
 def configure_rm(parser: Grammar) -> None:
@@ -202,8 +210,9 @@ def _rm(options: Namespace) -> int:
             wanted = _without_infra(runtime, wanted)
         elif options.force:
             wanted = [name for name in wanted if not _removed_from_storage(runtime, name)]
-        if options.ignore or options.force:
-            wanted = [name for name in wanted if _exists(runtime, name)]
+        tolerant = options.ignore or options.force
+        if tolerant:
+            wanted = [name for name in wanted if runtimes.exists(runtime, name)]
         broken = [name for name in wanted if options.force and _is_broken(runtime, name)]
         for name in broken:
             runtime.remove_broken_container(name)
@@ -217,16 +226,17 @@ def _rm(options: Namespace) -> int:
                 volumes=options.volumes,
                 depend=options.depend,
             ),
-            may_be_gone=options.force or options.ignore or options.all,
+            may_be_gone=tolerant or options.all or bool(options.filter),
             status_of=lambda error: codes.of_removal(error, needed=codes.FAILED),
         )
 
 
 def _removed_from_storage(runtime: Runtime, name: str) -> bool:
     """Remove what only the storage knows: it is buildah's, or a program was killed while it made it."""
+    from libpod.cli import runtimes
     from libpod.errors import NoSuchContainer
 
-    if _exists(runtime, name):
+    if runtimes.exists(runtime, name):
         return False
     try:
         runtime.remove_storage_container(name)
@@ -252,16 +262,6 @@ def _is_broken(runtime: Runtime, name: str) -> bool:
     except NoSuchContainer:
         return False
     return False
-
-
-def _exists(runtime: Runtime, name: str) -> bool:
-    from libpod.errors import NoSuchContainer
-
-    try:
-        runtime.state.lookup_container_id(name)
-    except NoSuchContainer:
-        return False
-    return True
 
 
 def configure_wait(parser: Grammar) -> None:
@@ -378,5 +378,5 @@ def _cleanup(options: Namespace) -> int:
     with runtimes.open_runtime(options) as runtime:
         wanted = selecting.names(runtime, options, ("exited", "stopped", "created"))
         if options.rm:
-            wanted = [name for name in wanted if _exists(runtime, name)]
-        return runtimes.for_each(runtime, wanted, clean_up)
+            wanted = [name for name in wanted if runtimes.exists(runtime, name)]
+        return runtimes.for_each(runtime, wanted, clean_up, may_be_gone=options.rm or options.all)

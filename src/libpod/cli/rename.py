@@ -50,4 +50,4 @@ def _prune(options: Namespace) -> int:
         ended = [
             row["Id"] for row in chosen if row["State"] in ("created", "initialized", "exited", "stopped")
         ]
-        return runtimes.for_each(runtime, ended, lambda container: container.remove())
+        return runtimes.for_each(runtime, ended, lambda container: container.remove(), may_be_gone=True)

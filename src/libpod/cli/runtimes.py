@@ -78,9 +78,9 @@ def for_each(
     """Do something with each container, printing each name that it was done with.
 
     An error of one does not keep the others from their turn; the exit status is that of the worst, by
-    *status_of*. With *may_be_gone*, one that somebody else removes meanwhile is as good as done.
+    *status_of*. With *may_be_gone*, one that somebody else removes meanwhile, or that removes itself, is as
+    good as done.
     """
-    from libpod.containers import cleanup
     from libpod.errors import LibpodError
 
     status = codes.DONE
@@ -88,10 +88,21 @@ def for_each(
         try:
             act(runtime.container(name))
         except LibpodError as error:
-            if not (may_be_gone and isinstance(error, cleanup.GONE)):
+            if not may_be_gone or exists(runtime, name):
                 output.error(error)
                 status = max(status, status_of(error))
                 continue
         if echo:
             output.data(name)
     return status
+
+
+def exists(runtime: Runtime, name: str) -> bool:
+    """Whether there is a container of this name or ID, or beginning of one."""
+    from libpod.errors import NoSuchContainer
+
+    try:
+        runtime.state.lookup_container_id(name)
+    except NoSuchContainer:
+        return False
+    return True
