@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
 from libpod.errors import FileError, NoSuchContainer
+from libpod.host import tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,20 +42,18 @@ def tree_size(path: str) -> int:
     """The bytes of all files in a tree, each counted once however many names it has; no link is followed."""
     seen: set[tuple[int, int]] = set()
     total = 0
-    for _directory, _names, others, descriptor in os.fwalk(path, follow_symlinks=False, onerror=_raise):
-        for name in others:
-            try:
-                about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            except FileNotFoundError:
-                # The container runs, and has removed it.
-                continue
-            key = (about.st_dev, about.st_ino)
-            if stat.S_ISREG(about.st_mode) and key not in seen:
-                seen.add(key)
-                total += about.st_size
+    try:
+        for descriptor, _names, others in tree.directories(path):
+            for name in others:
+                with contextlib.suppress(FileNotFoundError):
+                    # It may run, and have removed it.
+                    about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                    key = (about.st_dev, about.st_ino)
+                    if stat.S_ISREG(about.st_mode) and key not in seen:
+                        seen.add(key)
+                        total += about.st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise FileError("read", path, error) from error
     return total
-
-
-def _raise(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise FileError("read", error.filename or "", error)

@@ -7,7 +7,14 @@ import os
 
 from libpod.errors import FileError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 COPY_TIMEOUT = 3600.0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_KEPT_OPEN = 64
+"""How many directories above the present one stay open: coming back to them is safe whatever is moved."""
 
 
 def copy(source: str, target: str) -> None:
@@ -34,12 +41,17 @@ def fill(directory: int, target: str) -> None:
 
 
 def change_owner(path: str, owner: tuple[int, int]) -> None:
-    """Give the directory *path* and all below it to *owner* (UID, GID), following no link."""
+    """Give the directory *path* and all below it to *owner* (UID, GID), following no link.
+
+    What is no directory stays as it is.
+    """
     try:
-        for _directory, names, others, descriptor in os.fwalk(path, follow_symlinks=False):
+        for descriptor, _names, others in directories(path):
             os.chown(descriptor, *owner)
-            for name in (*names, *others):
+            for name in others:
                 os.chown(name, *owner, dir_fd=descriptor, follow_symlinks=False)
+    except NotADirectoryError:
+        return
     except OSError as error:
         raise FileError("change the owner of", path, error) from error
 
@@ -69,24 +81,85 @@ def delete(path: str) -> None:
     Raises OSError, FileNotFoundError where *path* is not there. As `shutil.rmtree`, whose import, with every
     compressor that Python has, takes longer than what most containers leave.
     """
-    for _directory, names, others, descriptor in os.fwalk(path, topdown=False, onerror=_raise):
+    for descriptor, names, others in directories(path):
         for name in others:
             os.unlink(name, dir_fd=descriptor)
         for name in names:
-            _remove_entry(name, descriptor)
+            os.rmdir(name, dir_fd=descriptor)
     os.rmdir(path)
 
 
-def _remove_entry(name: str, directory: int) -> None:
-    """Remove what `os.fwalk` takes for a directory: one that is empty by now, or a link to one."""
+def directories(path: str) -> Iterator[tuple[int, list[str], list[str]]]:
+    """The directory *path* and all below it, those inside first: a descriptor, and the names in it of
+    directories and of all else.
+
+    A container can make trees that are deeper than Python's stack, the limit of open files and the longest
+    path that the kernel takes: none of them limits this walk. No link is followed, and what vanishes while
+    we look is left out. OSError for what cannot be read.
+    """
+    levels = [_Level(os.open(path, _DIRECTORY))]
     try:
-        os.rmdir(name, dir_fd=directory)
-    except NotADirectoryError:
-        os.unlink(name, dir_fd=directory)
+        while levels:
+            level = levels[-1]
+            if level.left:
+                inner = level.enter()
+                if inner is not None:
+                    level.release(len(levels))
+                    levels.append(inner)
+                continue
+            yield level.descriptor, level.names, level.others
+            if len(levels) > 1:
+                levels[-2].come_back(level.descriptor)
+            os.close(levels.pop().descriptor)
+    finally:
+        for level in levels:
+            if level.descriptor >= 0:
+                os.close(level.descriptor)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+class _Level:
+    """An open directory on the way to the one that `directories` is at."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.names: list[str] = []
+        self.others: list[str] = []
+        self._identity: tuple[int, int] | None = None
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    found = self.names if entry.is_dir(follow_symlinks=False) else self.others
+                    found.append(entry.name)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self.left = list(self.names)
+
+    def enter(self) -> _Level | None:
+        """The next directory in it; None if it is there no more."""
+        try:
+            return _Level(os.open(self.left.pop(), _DIRECTORY, dir_fd=self.descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def release(self, depth: int) -> None:
+        """Give up the descriptor while we are further inside, if many are open."""
+        if depth > _KEPT_OPEN:
+            about = os.fstat(self.descriptor)
+            self._identity = (about.st_dev, about.st_ino)
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def come_back(self, inner: int) -> None:
+        """Open it again, from a directory in it, if it was given up."""
+        if self.descriptor >= 0:
+            return
+        descriptor = os.open("..", _DIRECTORY, dir_fd=inner)
+        about = os.fstat(descriptor)
+        if (about.st_dev, about.st_ino) != self._identity:
+            os.close(descriptor)
+            raise OSError(errno.EBUSY, "a directory was moved while the tree was read")
+        self.descriptor = descriptor
 
 
 def _mount_point_inside(path: str) -> str | None:

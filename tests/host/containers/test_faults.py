@@ -328,6 +328,14 @@ def _fill(path: Path) -> None:
             filler.write(b"x" * 4096)
 
 
+def test_a_tree_that_is_deeper_than_any_stack(shared: Room) -> None:
+    """A container may make one, and must be as removable as any other, and not hide the others from `ps`."""
+    script = "cd /data; for i in $(seq 1500); do mkdir d; cd d; done; echo x > file"
+    shared.libpod("run", "--name", "c", IMAGE, "sh", "-c", script)
+    shared.libpod("ps", "--all", "--size")
+    shared.libpod("rm", "c")
+
+
 # ---------------------------------------------------------------- several at once
 
 
