@@ -88,8 +88,9 @@ def test_options_that_cannot_be(shared: Room, options: dict[str, str], said: str
         create.create(runtime.engine, CreateOptions(**options))  # type: ignore[arg-type]
 
 
-def test_the_end_of_a_runtime_by_force(shared: Room) -> None:
+def test_the_end_of_a_runtime_by_force(shared: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs is stopped, what is mounted unmounted; a second end, and any use, is refused."""
+    monkeypatch.setattr("libpod.runtime.FORCED_STOP_SECONDS", 1.0)
     with shared.runtime() as runtime:
         containers = [made(runtime, shared, "sleep", "1000", name=name, stop_timeout=0) for name in "abc"]
         for container in containers[:2]:
