@@ -84,5 +84,5 @@ def test_completion_knows_every_option(generated: Path, name: str) -> None:
 @pytest.mark.starts_processes
 def test_bash_completion_is_a_script(generated: Path, require_tool: Callable[[str], str]) -> None:
     command = [require_tool("bash"), "-n", str(generated / "libpod.bash")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (result.returncode, result.stderr) == (0, "")
