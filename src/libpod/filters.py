@@ -1,6 +1,7 @@
 """`--filter KEY=VALUE` of lists, with Podman's rules.
 
 Of several values for one key one must match, but every one of the keys in `EVERY`; of several keys, all.
+Commas may stand between filters.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def combined(
     Raises InvalidArgument for a filter that is none, and what the makers raise.
     """
     groups: dict[str, list[Test]] = {}
-    for text in texts:
+    for text in (part for given in texts for part in _split(given, makers)):
         key, equals, value = text.partition("=")
         make = makers.get(key.lower())
         if make is None or not equals:
@@ -55,6 +56,19 @@ def combined(
         )
 
     return passes
+
+
+def _split(text: str, keys: Collection[str]) -> list[str]:
+    """Several filters in one text, with commas between them; a value may have a comma, too."""
+    first, *others = text.split(",")
+    found = [first]
+    for part in others:
+        key, equals, _ = part.partition("=")
+        if equals and key.lower() in keys:
+            found.append(part)
+        else:
+            found[-1] += f",{part}"
+    return found
 
 
 def has_label(labels: Mapping[str, str] | None, wanted: str) -> bool:

@@ -128,7 +128,7 @@ def _selected(
     *others* are those of *everything* that only the storage knows.
     """
     newest = 1 if options.latest else options.last
-    for_state = any(text.startswith("status=") for text in options.filter)
+    for_state = any(part.startswith("status=") for text in options.filter for part in text.split(","))
     rows: list[dict[str, Any]] = listing.containers(everything=options.all or for_state or newest is not None)
     if others:
         from libpod.containers import external
