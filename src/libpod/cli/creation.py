@@ -92,7 +92,7 @@ _VALUES = (
     ("", "--shm-size", "SIZE", "the size of /dev/shm"),
     ("", "--systemd", "MODE", "set it up for systemd: true (if the command is systemd), false or always"),
     ("", "--sdnotify", "MODE", "who tells systemd that it is ready: container, conmon or ignore"),
-    ("", "--cgroups", "MODE", "enabled, or no-conmon to leave conmon in our control group"),
+    ("", "--cgroups", "MODE", "enabled, no-conmon to leave conmon in our control group, or disabled"),
     ("", "--restart", "POLICY", "when it runs again: no, on-failure[:TRIES], always or unless-stopped"),
     ("", "--stop-signal", "SIGNAL", "what stop sends"),
     ("", "--stop-timeout", "SECONDS", "how long stop waits before it kills"),

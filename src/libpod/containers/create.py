@@ -9,6 +9,7 @@ import time
 from libpod import failpoints
 from libpod.containers import (
     firstprocess,
+    groupless,
     idmaps,
     joining,
     names,
@@ -40,7 +41,6 @@ DEFAULT_SHM_SIZE = 65536000
 """Bytes, as Podman 4.3."""
 DEFAULT_STOP_TIMEOUT = 10
 LOG_DRIVERS = ("k8s-file", "journald", "none", "passthrough")
-CGROUPS_MODES = ("enabled", "no-conmon")
 DIRECTORY_MODE = 0o700
 SHARED_MODE = 0o755
 NEVER = "0001-01-01T00:00:00Z"
@@ -109,7 +109,7 @@ class CreateOptions(NamedTuple):
     """What it runs as the infra container, in a root of its own instead of *image* and *rootfs*."""
     sdnotify_mode: str = "container"
     cgroups_mode: str = "enabled"
-    """`no-conmon` leaves conmon in our control group; `disabled` makes none, which runc cannot do."""
+    """`no-conmon` leaves conmon in our control group; `disabled` makes none (`containers.groupless`)."""
     restart_policy: str = ""
     restart_retries: int = 0
     timeout: int = 0
@@ -153,6 +153,7 @@ def create(engine: Engine, options: CreateOptions) -> ContainerRecord:
 
         options = membership.join(engine, options)
     validity.check(options)
+    options = groupless.prepared(engine, options)
     if options.rootfs and not os.path.isdir(options.rootfs):
         raise InvalidArgument(f"root directory {options.rootfs}: no such directory")
     if options.spec.personality and not engine.runtime.keeps_personality():
@@ -561,10 +562,8 @@ def _stop(options: CreateOptions) -> dict[str, object]:
 def _cgroups(engine: Engine, options: CreateOptions) -> dict[str, object]:
     if options.sdnotify_mode not in notify.MODES:
         raise InvalidArgument(f"--sdnotify {options.sdnotify_mode!r}: one of {', '.join(notify.MODES)}")
-    if options.cgroups_mode not in CGROUPS_MODES:
-        raise NotSupported(
-            f"--cgroups {options.cgroups_mode} is not supported", hint=f"one of {', '.join(CGROUPS_MODES)}"
-        )
+    if options.cgroups_mode == groupless.DISABLED:
+        return groupless.configuration(engine)
     parent = options.cgroup_parent or engine.cgroups.default_parent
     manager = engine.cgroups_of_pod(parent) if options.pod else engine.cgroups
     manager.check_parent(parent)

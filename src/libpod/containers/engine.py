@@ -94,19 +94,23 @@ class Engine:
         return self._runtimes[name, manager]
 
     def _find_runtime(self, name: str, manager: str, source: str) -> Runc:
+        from libpod.containers import groupless
         from libpod.oci.runc import Runc
 
+        without_group = manager == "disabled" and os.path.basename(name) in groupless.RUNTIMES
+        arguments = groupless.ARGUMENTS if without_group else ()
         named = self.config.runtime
         usual = (named,) if named else self.config.runtime_candidates()
         if name in ("", *map(os.path.basename, usual)):
-            return Runc(self.config.find_runtime(), systemd_cgroup=manager == "systemd")
+            path = self.config.find_runtime()
+            return Runc(path, systemd_cgroup=manager == "systemd", arguments=arguments)
         try:
             path = self.config.find_runtime(name)
         except InvalidArgument as error:
             raise InvalidArgument(
                 f"{source} was made with the OCI runtime {name}: {error.message}", hint=error.hint
             ) from error
-        return Runc(path, systemd_cgroup=manager == "systemd")
+        return Runc(path, systemd_cgroup=manager == "systemd", arguments=arguments)
 
     def conmon_of(self, record: ContainerRecord) -> Conmon:
         """conmon in front of a container's OCI runtime."""
@@ -155,6 +159,8 @@ class Engine:
         return cgroups.open_manager(manager)
 
     def _manager_of(self, record: ContainerRecord) -> str:
+        if record.has_no_cgroup:
+            return "disabled"
         if self.config.rootless:
             # Which one a user can have depends on the session.
             return self.cgroups.name

@@ -76,6 +76,8 @@ def require_supported(record: ContainerRecord) -> None:
     if isinstance(check, dict) and check.get("Test") == _NO_CHECK:
         del wanted["healthcheck"]
     missing = [_UNSUPPORTED[key] for key, value in wanted.items() if value]
+    if record.config.get("cgroupsMode") == "split":
+        missing.append("a control group below the one of its unit")
     if missing:
         raise NotSupported(
             f"container {record.name} has {', '.join(missing)}, which libpod does not set up",

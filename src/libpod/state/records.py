@@ -227,6 +227,11 @@ class ContainerRecord(Record):
         return jsonutil.get_str(self.config, "init_container_type", "", source=self.describe())
 
     @property
+    def has_no_cgroup(self) -> bool:
+        """Whether it was made to have no control group of its own."""
+        return self.config.get("noCgroups") is True or self.config.get("cgroupsMode") == "disabled"
+
+    @property
     def dependencies(self) -> list[str]:
         """The IDs of the containers that it needs: those whose namespaces it joins, and those it requires."""
         source = self.describe()

@@ -339,6 +339,7 @@ def test_device_rules(shared: Room) -> None:
         (("--no-healthcheck", "--health-cmd", "true"), "exclude each other"),
         (("--health-cmd", "true"), "--health-cmd is not supported"),
         (("--health-interval", "5s"), "--health-interval is not supported"),
+        (("--cgroups", "split"), "--cgroups split is not supported"),
         (("--init-ctr=once",), "an init container needs a pod"),
         (("--seccomp-policy", "image"), "--seccomp-policy image is not supported"),
         (("--env-merge", "A"), "--env-merge 'A' is not of the form NAME=VALUE"),
