@@ -173,7 +173,7 @@ def _through_pipe(found: Source, root: str, how: archive.Unpacking) -> None:
     with open(reading, "rb", buffering=0) as stream:
         packer.start()
         try:
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER) as incoming:
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER, tarinfo=archive.Member) as incoming:
                 archive.unpack(incoming, root, "/", how)
         finally:
             stream.close()
@@ -204,7 +204,7 @@ def unpack(
     if directory is None:
         raise InvalidArgument(f"{target.shown} is no directory: a tar can only be unpacked into one")
     try:
-        with tarfile.open(fileobj=stream, mode="r|*", bufsize=_BUFFER) as incoming:
+        with tarfile.open(fileobj=stream, mode="r|*", bufsize=_BUFFER, tarinfo=archive.Member) as incoming:
             how = archive.Unpacking(owner=owner, overwrite=overwrite)
             archive.unpack(incoming, f"/proc/self/fd/{directory}", "/", how)
     except tarfile.TarError as error:

@@ -19,7 +19,7 @@ from libpod.host import rooted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, Final
+    from typing import IO, Final, Self
 
     Owner = tuple[int, int]
 
@@ -135,6 +135,21 @@ def _attributes(descriptor: int) -> dict[str, str]:
 # ---------------------------------------------------------------- in
 
 
+class Member(tarfile.TarInfo):
+    """A member of a tar that is read, for the argument *tarinfo* of `tarfile.open`.
+
+    A head that is damaged or cut off is an error: tarfile takes any but the first for the end of the archive.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """The next one. Raises tarfile.TarError."""
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from error
+
+
 class Unpacking:
     """How members are made: their *owner* if not their own, and whether a directory may replace a file, and
     the other way round (*overwrite*). *rename* gives the path of a member.
@@ -159,11 +174,16 @@ def unpack(archive: tarfile.TarFile, root: str, path: str, how: Unpacking) -> No
     the other way round; FileError for what cannot be written. Links of the tar are made and not followed.
     """
     unpacker = _Unpacker(root, path, how)
+    name = ""
     try:
         for member in archive:
+            name = member.name
             unpacker.add(archive, member)
     except tarfile.TarError as error:
-        raise InvalidArgument(f"the tar stream is damaged: {error}") from error
+        raise InvalidArgument(f"the tar stream is damaged after {name!r}: {error}") from error
+    except (ValueError, OverflowError) as error:
+        # No file can have such a name, owner or time.
+        raise InvalidArgument(f"the tar has a member that cannot be made: {name!r}: {error}") from error
     finally:
         unpacker.close()
 
@@ -255,6 +275,8 @@ class _Unpacker:
 
     def _link(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
         parts = _parts(self._how.rename(member.linkname), member.linkname)
+        if not parts:
+            raise InvalidArgument(f"the tar has a hard link to no file: {member.name}")
         target = rooted.open_path(
             self._root, "/".join([self._path, *parts[:-1]]) or "/", os.O_PATH | os.O_DIRECTORY
         )

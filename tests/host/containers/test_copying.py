@@ -191,6 +191,42 @@ def test_a_tar_that_wants_out(
     assert (outside / "kept").stat().st_nlink == 1
 
 
+def pax_tar(**headers: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("x")
+        entry.pax_headers = headers
+        archive.addfile(entry)
+    return out.getvalue()
+
+
+def two_files() -> bytes:
+    return hostile_tar(("first", tarfile.REGTYPE, ""), ("second", tarfile.REGTYPE, ""))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (pax_tar(mtime="1e30"), "cannot be made: 'x'"),
+        (pax_tar(mtime="nan"), "cannot be made: 'x'"),
+        (pax_tar(path="a\0b"), "cannot be made: 'a\\x00b'"),
+        (pax_tar(path="a\0b/c"), "cannot be made: 'a\\x00b/c'"),
+        (pax_tar(**{"SCHILY.xattr.user.a\0b": "value"}), "cannot be made: 'x'"),
+        (hostile_tar(("x", tarfile.LNKTYPE, "")), "hard link to no file: x"),
+        (hostile_tar(("x", tarfile.LNKTYPE, ".")), "hard link to no file: x"),
+        (two_files()[:700], "damaged after 'first'"),
+        (two_files()[:512] + b"no head of a member\n" * 100, "damaged after 'first'"),
+    ],
+)
+def test_a_tar_that_cannot_be_unpacked_is_told(room: Room, data: bytes, said: str) -> None:
+    container(room, "created")
+    command = room.command("cp", "-", "c:/data")
+    done = subprocess.run(command, env=room.environment, input=data, capture_output=True, timeout=120)
+    assert done.returncode == 125
+    assert said in done.stderr.decode()
+    assert "unexpected" not in done.stderr.decode()
+
+
 def test_tars_on_the_streams(room: Room, tmp_path: Path) -> None:
     container(room, "created")
     original = tree(tmp_path)
