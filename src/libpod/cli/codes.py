@@ -3,7 +3,8 @@
 ==== ==========================================================================================
 0    done, or nothing to do
 1    `refresh` finished, but at least one object is quarantined; `db check` found problems; what was to be
-     removed is not there (podman-rm(1)), or what was asked for does not exist (`exists`)
+     removed is not there (podman-rm(1)), or what was asked for does not exist (`exists`); a health check
+     that failed (podman-healthcheck-run(1))
 2    what was to be removed runs, or is in use
 125  failed: a message, and where there is one a hint, on standard error
 126  the container's command cannot be invoked
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 DEGRADED: Final = 1
 MISSING: Final = 1
+UNHEALTHY: Final = 1
 IN_USE: Final = 2
 FAILED: Final = 125
 NOT_EXECUTABLE: Final = 126

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from libpod.cli import limits, networking, transfers, variables
+from libpod.cli import healthcheck, limits, networking, transfers, variables
 from libpod.cli.grammar import REMAINDER
 from libpod.errors import FileError, InvalidArgument, NotSupported
 
@@ -105,7 +105,7 @@ _VALUES = (
     ("", "--init-path", "FILE", "the program that --init runs (catatonit)"),
     ("", "--passwd-entry", "LINE", "the line in /etc/passwd of a user whom the image does not know"),
     ("", "--personality", "DOMAIN", "the execution domain: LINUX or LINUX32"),
-    ("", "--health-cmd", "none", "none for no health check; others are not supported"),
+    *(("", *flag) for flag in healthcheck.FLAGS),
     ("", "--seccomp-policy", "default", "where the profile comes from; others are not supported"),
     ("", "--umask", "MODE", "the umask of the command, octal"),
     ("", "--image-volume", "MODE", "what the image's volumes become: anonymous, tmpfs or ignore"),
@@ -130,12 +130,7 @@ _CONFIGURED = (
     ("--env-host", "take over all of our environment variables"),
     ("--http-proxy", "take over our variables about proxies (true)"),
 )
-_HEALTH = "health checks need timers, which are not supported: --no-healthcheck, or podman run"
 REFUSED: dict[str, str] = {
-    **dict.fromkeys(
-        ("--health-interval", "--health-retries", "--health-start-period", "--health-timeout",
-         "--health-on-failure"), _HEALTH,
-    ),
     "--kernel-memory": "the kernel has no such limit any more: --memory",
 }  # fmt: skip
 """Flags of Podman that are not supported, with what to do instead."""
@@ -233,7 +228,8 @@ def create_options(options: Namespace, config: RuntimeConfig) -> CreateOptions:
         passwd_entry=options.passwd_entry or "",
         host_users=options.hostuser,
         chroot_directories=[_absolute("--chrootdirs", path) for path in _words(options.chrootdirs)],
-        no_health_check=_no_health_check(options),
+        health_check=healthcheck.wanted(options),
+        health_action=healthcheck.action(options),
         preserve_descriptors=getattr(options, "preserve_fds", 0),
         init_type=getattr(options, "init_ctr", None) or "",
         replace=options.replace,
@@ -357,15 +353,6 @@ def _secrets(options: Namespace) -> list[Request]:
     from libpod.containers import secretstore
 
     return [secretstore.parse(text) for text in options.secret]
-
-
-def _no_health_check(options: Namespace) -> bool:
-    if options.health_cmd is not None:
-        if options.no_healthcheck:
-            raise InvalidArgument("--no-healthcheck and --health-cmd exclude each other")
-        if options.health_cmd != "none":
-            raise NotSupported("--health-cmd is not supported, but for none", hint=_HEALTH)
-    return options.no_healthcheck or options.health_cmd is not None
 
 
 def _personality(text: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libpod import filters, times
+from libpod.containers import listing
 from libpod.containers.listing import moment
 from libpod.errors import InvalidArgument
 
@@ -83,7 +84,7 @@ def _tests(by_id: Mapping[str, Item]) -> dict[str, filters.Matches]:
         ),
         "network": lambda row, value: value in row["Networks"],
         "restart-policy": lambda row, value: by_id[row["Id"]].raw_config.get("restart_policy", "") == value,
-        "health": lambda row, value: row.get("Health", "") == value,
+        "health": lambda row, value: listing.health(by_id[row["Id"]]) == value,
     }  # fmt: skip
 
 

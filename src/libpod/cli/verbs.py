@@ -134,6 +134,7 @@ GROUPS: Final = {
     "containers": {
         "ps": Verb("ps", "List containers."),
         **CONTAINER_VERBS,
+        "healthcheck": Verb("healthcheck", "Check the health of a container (has run)."),
         "container": Verb("container", "Work with containers (has ls, exists and prune, too)."),
     },
     "pods, volumes, networks": {

@@ -46,6 +46,10 @@ def take_down(engine: Engine, record: ContainerRecord, *, event: str = "cleanup"
     """
     errors: list[LibpodError] = []
     is_up = record.status in (CREATED, STOPPED) or record.mounted
+    if is_up and record.config.get("healthcheck"):
+        from libpod.containers import health
+
+        health.end(engine, record)
     if record.status in (CREATED, STOPPED):
         with _collected(errors):
             _forget(engine, record)

@@ -10,6 +10,7 @@ from libpod import failpoints
 from libpod.containers import (
     firstprocess,
     groupless,
+    health,
     idmaps,
     joining,
     names,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from libpod.containers.engine import Engine
+    from libpod.containers.health import HealthCheck
     from libpod.containers.pause import PauseProgram
     from libpod.containers.secretstore import Request, Secret
     from libpod.storage.images import ImageRecord
@@ -126,7 +128,9 @@ class CreateOptions(NamedTuple):
     """Users of the host who are added, too."""
     chroot_directories: Sequence[str] = ()
     """Directories in the container that get its /etc/hosts and /etc/resolv.conf, too."""
-    no_health_check: bool = False
+    health_check: HealthCheck | None = None
+    """None for that of the image."""
+    health_action: str = "none"
     preserve_descriptors: int = 0
     """How many of our descriptors from 3 on its first process gets."""
     secrets: Sequence[Request] = ()
@@ -420,8 +424,7 @@ def _config(
     config["timezone"] = options.timezone
     config["runtime"] = engine.config.runtime_name()
     config["sdnotifyMode"] = options.sdnotify_mode
-    config["healthcheck"] = {"Test": ["NONE"]} if options.no_health_check else None
-    config["healthcheck_on_failure_action"] = 0
+    config.update(health.settings(options.health_check, options.health_action, image_config))
     config["umask"] = options.spec.umask
     config["init_container_type"] = options.init_type
     config["mountAllDevices"] = options.spec.privileged

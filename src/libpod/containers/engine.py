@@ -174,7 +174,7 @@ class Engine:
 
         return Recorder(self.config, self.warn)
 
-    def event(self, record: ContainerRecord, status: str, *, exit_code: int = 0) -> None:
+    def event(self, record: ContainerRecord, status: str, *, exit_code: int = 0, health: str = "") -> None:
         """Record what happened to a container: create, start, died, …"""
         image = record.config.get("rootfsImageName")
         self.events.record(
@@ -184,6 +184,7 @@ class Engine:
             name=record.name,
             image=image if isinstance(image, str) else "",
             exit_code=exit_code,
+            health=health,
             attributes=record.labels,
         )
 

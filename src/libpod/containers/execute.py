@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import time
 
 from libpod.containers import names
@@ -57,15 +59,24 @@ class ExecOptions(NamedTuple):
     """Whether `ExecSession.leave` may be called."""
     preserve_descriptors: int = 0
     """How many of our descriptors from 3 on it gets."""
+    is_check: bool = False
+    """Whether it is a health check, of which no events are recorded but its result."""
 
 
 class ExecSession:
     """A process started by `start`. Use it as a context manager: the session is removed at the end."""
 
     def __init__(
-        self, engine: Engine, record: ContainerRecord, identifier: str, paths: ContainerFiles
+        self,
+        engine: Engine,
+        record: ContainerRecord,
+        identifier: str,
+        paths: ContainerFiles,
+        *,
+        quiet: bool = False,
     ) -> None:
         self.id = identifier
+        self._quiet = quiet
         self.pid = 0
         self.conmon_pid = 0
         self.connection: AttachSocket | None = None
@@ -88,6 +99,25 @@ class ExecSession:
         ended = exits.wait(exit_file, self._paths.bundle, self.conmon_pid)
         return -1 if ended is None else ended.code
 
+    def collect(self, seconds: float, most: int) -> tuple[bytes, bool]:
+        """What it prints, up to *most* bytes, and whether it ended within so many *seconds*.
+
+        If not, it is killed.
+        """
+        assert self.connection is not None
+        end = time.monotonic() + seconds
+        waiting = select.poll()
+        waiting.register(self.connection.fileno(), select.POLLIN)
+        data = b""
+        while waiting.poll(max(end - time.monotonic(), 0) * 1000):
+            output = self.connection.receive()
+            if output is None:
+                return data, True
+            data += output.data[: most - len(data)]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return data, False
+
     def leave(self) -> None:
         """Let the process run on without us; conmon's exit command forgets the session at its end.
 
@@ -109,7 +139,7 @@ class ExecSession:
         if self._left:
             return
         with self._engine.locked(self._record):
-            remove_session(self._engine, self._record, self.id)
+            remove_session(self._engine, self._record, self.id, quiet=self._quiet)
 
     def __enter__(self) -> ExecSession:
         return self
@@ -128,7 +158,7 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
         raise InvalidArgument("no command to run in the container")
     identifier = names.new_id()
     paths = _paths(engine, record, identifier)
-    session = ExecSession(engine, record, identifier, paths)
+    session = ExecSession(engine, record, identifier, paths, quiet=options.is_check)
     _forget_abandoned(engine, record)
     try:
         _prepare(record, options, paths)
@@ -143,7 +173,8 @@ def start(engine: Engine, record: ContainerRecord, options: ExecOptions) -> Exec
         )
         session.pid, session.conmon_pid = started
         _record_pid(engine, record, identifier, started.pid)
-        engine.event(record, "exec")
+        if not options.is_check:
+            engine.event(record, "exec")
     except BaseException:
         if session.connection is not None:
             session.connection.close()
@@ -303,8 +334,11 @@ def _sessions(record: ContainerRecord) -> dict[str, object]:
     return found
 
 
-def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> None:
-    """Forget a session, whatever is left of it. The caller holds the container's lock."""
+def remove_session(engine: Engine, record: ContainerRecord, identifier: str, *, quiet: bool = False) -> None:
+    """Forget a session, whatever is left of it; no event tells of a *quiet* one.
+
+    The caller holds the container's lock.
+    """
     paths = _paths(engine, record, identifier)
     session = _sessions(record).pop(identifier, None)
     with engine.state.transaction():
@@ -312,7 +346,7 @@ def remove_session(engine: Engine, record: ContainerRecord, identifier: str) -> 
             engine.state.save_container(record)
         if identifier in engine.state.container_exec_sessions(record):
             engine.state.remove_exec_session(identifier)
-    if isinstance(session, dict) and session.get("pid"):
+    if isinstance(session, dict) and session.get("pid") and not quiet:
         ended = exits.read(os.path.join(paths.exit_directory, record.id), paths.bundle)
         engine.event(record, "exec_died", exit_code=0 if ended is None else ended.code)
     tree.remove(paths.bundle)

@@ -1,9 +1,9 @@
-"""Containers, pods and volumes in full, with Podman's key names, made from records alone.
+"""Containers, pods and volumes in full, with Podman's key names, made from records.
 
 Each value that stands in the database equals what Podman 4.3.1 prints for it. Keys whose value Podman takes
 from elsewhere are left out: `ImageDigest` and `GraphDriver.Data` come from the image store, `CapAdd` and
-`CapDrop` from the configuration of the asking program, the `Health` of a container with a health check from
-its log.
+`CapDrop` from the configuration of the asking program. Only `Health` is in a file of the container, and is
+read from there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from libpod.containers.fields import Fields
 from libpod.containers.hostconfig import host_config
 from libpod.containers.items import Item
 from libpod.containers.networks import network_settings
-from libpod.errors import DecodeError
+from libpod.errors import DecodeError, FileError
 from libpod.state.records import CONTAINER, POD
 from libpod.times import ZERO_TIME
 
@@ -270,9 +270,18 @@ def _state(item: Item, oci: Fields) -> Object:
         "CheckpointedAt": state.text("checkpointedTime", ZERO_TIME),
         "RestoredAt": state.text("restoredTime", ZERO_TIME),
     }
-    if item.config.child("healthcheck").texts("Test") in ([], ["NONE"]):
-        found["Health"] = {"Status": "", "FailingStreak": 0, "Log": None}
+    found["Health"] = _health(item)
     return found | _optional_state(item, word)
+
+
+def _health(item: Item) -> Object:
+    from libpod.containers import health
+
+    try:
+        return health.read(item.state.text("runDir"))
+    except (FileError, DecodeError):
+        # Somebody else's file: it says nothing.
+        return health.read("")
 
 
 def _optional_state(item: Item, word: str) -> Object:

@@ -101,7 +101,7 @@ class Listing:
             "Size": None,
             "StartedAt": int(started // 1),
             "State": word,
-            "Status": self._container_status(word, exit_code, started, finished),
+            "Status": self._container_status(word, exit_code, started, finished) + _health(item),
             "Created": int(created // 1),
         }
 
@@ -223,3 +223,17 @@ def _broken_pod(item: Item, error: str) -> Row:
         "Labels": {},
         "Error": error,
     }
+
+
+def health(item: Item) -> str:
+    """What the last health checks of a container say; "" if it has none."""
+    if not item.raw_config.get("healthcheck"):
+        return ""
+    from libpod.containers import health
+
+    return health.status(item.state.text("runDir"))
+
+
+def _health(item: Item) -> str:
+    word = health(item) if item.status == RUNNING else ""
+    return f" ({word})" if word else ""

@@ -58,12 +58,9 @@ _OF_EARLIER_RUN = (
 )  # fmt: skip
 # What Podman sets up before a start and we do not, by the key of the configuration.
 _UNSUPPORTED = {
-    "healthcheck": "a health check",
     "rootfs_overlay": "an overlay over its root directory",
     "cdiDevices": "CDI devices",
 }
-# The health check of a container that is to have none, whatever its image says.
-_NO_CHECK = ["NONE"]
 
 
 def require_supported(record: ContainerRecord) -> None:
@@ -71,11 +68,7 @@ def require_supported(record: ContainerRecord) -> None:
 
     Without its volume, a container would write its data where nobody looks for it.
     """
-    wanted = {key: record.config.get(key) for key in _UNSUPPORTED}
-    check = wanted["healthcheck"]
-    if isinstance(check, dict) and check.get("Test") == _NO_CHECK:
-        del wanted["healthcheck"]
-    missing = [_UNSUPPORTED[key] for key, value in wanted.items() if value]
+    missing = [what for key, what in _UNSUPPORTED.items() if record.config.get(key)]
     if record.config.get("cgroupsMode") == "split":
         missing.append("a control group below the one of its unit")
     if missing:
@@ -228,6 +221,10 @@ def start(engine: Engine, record: ContainerRecord) -> None:
     engine.state.save_container(record)
     engine.event(record, "start")
     notify.tell(engine, record)
+    if record.config.get("healthcheck"):
+        from libpod.containers import health
+
+        health.begin(engine, record)
 
 
 # ---------------------------------------------------------------- storage

@@ -86,7 +86,7 @@ NOT_OURS = {
     "HostConfig.CapAdd",
     "HostConfig.CapDrop",
 }
-ONLY_SOMETIMES = {"health": {"State.Health"}, "block-device": {"HostConfig.BlkioDeviceReadBps"}}
+ONLY_SOMETIMES = {"block-device": {"HostConfig.BlkioDeviceReadBps"}}
 UNORDERED = {"Dependencies", "SharedNamespaces"}
 
 

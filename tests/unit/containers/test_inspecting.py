@@ -85,8 +85,8 @@ def test_identity_and_configuration(container: Make) -> None:
         "Healthcheck": {"Test": ["CMD-SHELL", "true"]},
         "Passwd": True,
     }
-    # Its health stands in a log, not in the database.
-    assert "Health" not in found["State"]
+    # It stands in a log, not in the database.
+    assert found["State"]["Health"] == {"Status": "", "FailingStreak": 0, "Log": None}
 
 
 def test_the_specification_of_the_last_start_wins(container: Make) -> None:
