@@ -94,11 +94,13 @@ class Engine:
         return self._runtimes[name, manager]
 
     def _find_runtime(self, name: str, manager: str, source: str) -> Runc:
-        from libpod.containers import groupless
         from libpod.oci.runc import Runc
 
-        without_group = manager == "disabled" and os.path.basename(name) in groupless.RUNTIMES
-        arguments = groupless.ARGUMENTS if without_group else ()
+        arguments: tuple[str, ...] = ()
+        if manager == "disabled":
+            from libpod.containers import groupless
+
+            arguments = groupless.ARGUMENTS if os.path.basename(name) in groupless.RUNTIMES else ()
         named = self.config.runtime
         usual = (named,) if named else self.config.runtime_candidates()
         if name in ("", *map(os.path.basename, usual)):
