@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from libpod.cli import selecting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _shared(parser: Grammar, verb: str) -> None:
-    parser.add_argument("container", metavar="CONTAINER", nargs="*", help="a name, an ID, or its beginning")
+    selecting.add_several(parser)
     parser.add_argument("-k", "--keep", action="store_true", help="keep the files that CRIU writes beside it")
     parser.add_argument(
         "--tcp-established", action="store_true", help=f"{verb} established TCP connections, too"
@@ -43,7 +45,7 @@ def configure(parser: Grammar) -> None:
 
 
 def _checkpoint(options: Namespace) -> int:
-    from libpod.cli import runtimes, selecting
+    from libpod.cli import runtimes
     from libpod.containers.checkpoint import CheckpointOptions, is_infra
     from libpod.errors import InvalidArgument
 
@@ -103,7 +105,7 @@ def _restore(options: Namespace) -> int:
 
     if options.name and not options.file:
         raise InvalidArgument("--name is for --import")
-    if options.file and (options.container or options.all):
+    if options.file and (options.container or options.all or options.latest):
         raise InvalidArgument("give either containers or --import, not both")
     wanted = RestoreOptions(
         keep=options.keep,
@@ -134,8 +136,6 @@ def _import(runtime: Runtime, options: Namespace, wanted: RestoreOptions) -> int
 
 
 def _restorable(runtime: Runtime, options: Namespace) -> list[str]:
-    from libpod.cli import selecting
-
     found = selecting.names(runtime, options, ("created", "exited", "stopped"))
     if not options.all:
         return found

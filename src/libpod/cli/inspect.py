@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from libpod.containers.inspecting import Inspection
     from libpod.containers.items import Item, Store
 
+# Fields of templates for which the storage has to be read: lists of images may be long.
+_STORED = ("GraphDriver", "ImageDigest")
 TYPES = ("all", "container", "image", "volume", "pod")
 
 
@@ -52,9 +54,11 @@ def run(options: Namespace) -> int:
             found = items.read(store.state)
     inspection = inspecting.Inspection(found.containers, found.volumes)
 
-    def count_sizes(described: Sequence[dict[str, object]]) -> None:
+    def complete(described: Sequence[dict[str, object]]) -> None:
         if options.size:
             _count_sizes(options, described)
+        if any(name in (options.format or "") for name in _STORED):
+            _add_stored(options, described)
 
     if options.latest:
         options.names = [selecting.latest_item(found.containers).id]
@@ -62,7 +66,7 @@ def run(options: Namespace) -> int:
         options.names,
         lambda name: _describe(options, found, inspection, name),
         options.format,
-        complete=count_sizes,
+        complete=complete,
         fields=_fields,
     )
 
@@ -98,6 +102,13 @@ def _fields(described: Mapping[str, Any]) -> Mapping[str, Any]:
     from libpod.cli import inspectfields
 
     return inspectfields.of(described)
+
+
+def _add_stored(options: Namespace, described: Sequence[dict[str, object]]) -> None:
+    from libpod.cli import images
+    from libpod.containers import stored
+
+    stored.add(images.opened(options).store, described)
 
 
 def _count_sizes(options: Namespace, described: Sequence[dict[str, object]]) -> None:

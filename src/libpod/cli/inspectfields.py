@@ -6,6 +6,8 @@ field and print it as what it is: an empty text, an empty list.
 
 from __future__ import annotations
 
+from libpod.cli.templates import Map
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +27,9 @@ _CONTAINER: Final[dict[str, Any]] = {
         "Healthcheck": {"Status": "", "FailingStreak": 0, "Log": []},
     },
     "Config": {
-        "Volumes": {},
-        "Labels": {},
+        "Volumes": Map(),
+        "Labels": Map(),
+        "Annotations": Map(),
         "Timezone": "",
         "SystemdMode": False,
         "Secrets": [],
@@ -46,6 +49,7 @@ _CONTAINER: Final[dict[str, Any]] = {
         "CgroupConf": {},
         "IDMappings": None,
     },
+    "GraphDriver": {"Data": Map()},
     "NetworkSettings": {
         "Networks": {},
         "SecondaryIPAddresses": [],
@@ -55,6 +59,7 @@ _CONTAINER: Final[dict[str, Any]] = {
 }
 _POD: Final[dict[str, Any]] = {
     "Namespace": "",
+    "Labels": Map(),
     "CPUPeriod": 0,
     "CPUQuota": 0,
     "CPUShares": 0,
@@ -93,6 +98,8 @@ def _completed(found: Mapping[str, Any], empty: Mapping[str, Any]) -> dict[str, 
         own = spelled.get(name.lower(), name)
         if result.get(own) is None:
             result[own] = [] if isinstance(value, list) else value
+        elif isinstance(value, Map):
+            result[own] = Map(result[own])
         elif isinstance(value, dict) and isinstance(result[own], dict):
             result[own] = _completed(result[own], value)
         elif isinstance(value, list) and value:

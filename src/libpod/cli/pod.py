@@ -125,13 +125,15 @@ def _cells(row: Row, *, whole: bool) -> list[str]:
 
 def _fields(row: Row, *, whole: bool) -> dict[str, object]:
     """What a template may use: what JSON has, and Podman's fields for templates."""
+    from libpod.cli.templates import Map
+
     found = row["Containers"]
     return {
         **row,
         **dict.fromkeys(("ID", "Id"), ps.short(row["Id"], whole=whole)),
         **dict.fromkeys(("InfraID", "InfraId"), ps.short(row["InfraId"], whole=whole)),
         "Created": row["CreatedAt"],
-        "Labels": row["Labels"] or {},
+        "Labels": Map(row["Labels"] or {}),
         "Networks": ",".join(row["Networks"] or ()),
         "NumberOfContainers": len(found),
         "ContainerIds": ",".join(ps.short(entry["Id"], whole=False) for entry in found),

@@ -143,6 +143,7 @@ def fields(row: Row, cells: Mapping[str, str], created: str, *, whole: bool) -> 
     *created* is the time, RFC 3339; with *whole* IDs are not shortened.
     """
     from libpod.cli.ps import short
+    from libpod.cli.templates import Map
     from libpod.containers.namespaceids import FILES
 
     found = namespaces(row)
@@ -166,7 +167,7 @@ def fields(row: Row, cells: Mapping[str, str], created: str, *, whole: bool) -> 
         "Status": cells["STATUS"],
         "Ports": cells["PORTS"],
         "Names": cells["NAMES"],
-        "Labels": row["Labels"] or {},
+        "Labels": Map(row["Labels"] or {}),
         "Networks": ",".join(row["Networks"]),
         "Size": size_text(row["Size"]),
     }

@@ -116,8 +116,14 @@ def shown(value: object) -> str:
     return str(value)
 
 
+class Map(dict[str, object]):
+    """A mapping whose keys are no fields, whatever letter they begin with: labels."""
+
+    __slots__ = ()
+
+
 def _is_record(value: Mapping[str, object]) -> bool:
-    return bool(value) and all(key[:1].isupper() for key in value)
+    return not isinstance(value, Map) and bool(value) and all(key[:1].isupper() for key in value)
 
 
 def field(value: object, name: str) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from libpod.images import listing
 from libpod.images.catalog import diff_ids, history_of
+from libpod.storage import directories
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -71,12 +70,7 @@ def _media_type(manifest: Data) -> object:
 
 
 def _directories(catalog: Catalog, image: ImageRecord) -> Data:
-    layers = catalog.chain(image)
-    if catalog.store.driver.name != "overlay" or not layers:
-        return {}
-    upper, *lower = [catalog.store.driver.difference(layer.id) for layer in layers]
-    found: Data = {"LowerDir": ":".join(lower)} if lower else {}
-    return {**found, "UpperDir": upper, "WorkDir": os.path.join(os.path.dirname(upper), "work")}
+    return directories.of_layers(catalog.store.driver, [layer.id for layer in catalog.chain(image)])
 
 
 class Step(NamedTuple):

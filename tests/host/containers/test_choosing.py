@@ -113,7 +113,15 @@ def test_the_latest_where_more_than_containers_are_named(two: Room) -> None:
     assert two.libpod("diff", "-l").stdout == two.libpod("diff", "new").stdout
     assert two.libpod("port", "-l").stdout == ""
     assert "container new does not publish port 80/tcp" in two.libpod("port", "-l", "80", status=125).stderr
-    for words in (("inspect", "-l", "new"), ("inspect",), ("diff", "-l", "new"), ("diff",), ("port",)):
+    for words in (
+        ("inspect", "-l", "new"),
+        ("container", "checkpoint", "-l", "new"),
+        ("container", "restore", "-l", "new"),
+        ("inspect",),
+        ("diff", "-l", "new"),
+        ("diff",),
+        ("port",),
+    ):
         assert "--latest" in two.libpod(*words, status=125).stderr
     assert "not both" in two.libpod("stats", "--no-stream", "-l", "old", status=125).stderr
     two.libpod("run", "-d", "--name", "newest", IMAGE, "sleep", "1000")

@@ -27,7 +27,6 @@ NOT_COMPARED = {
         "Config",
         "GraphDriver",
         "HostConfig",
-        "ImageDigest",
         "Mounts",
         "NetworkSettings",
         "SizeRw",
@@ -88,6 +87,36 @@ def test_fields_have_the_values_that_podman_prints(store: Store) -> None:
             if ours != theirs:
                 found[f"{place} {name}"] = (ours, theirs)
     assert found == {}
+
+
+@pytest.mark.parametrize("name", ["member", "ended"])
+def test_where_the_files_of_a_container_are(store: Store, name: str) -> None:
+    template = "{{json .GraphDriver}} {{.GraphDriver.Data.MergedDir}} {{.ImageDigest}}"
+    ours, theirs = (run("inspect", name, "-f", template).stdout for run in (store.libpod, store.podman))
+    assert ours == theirs
+    assert "UpperDir" in ours
+
+
+def test_labels_are_no_fields(store: Store) -> None:
+    store.create("labelled", "--label", "Version=1")
+    for command in (
+        (
+            "ps",
+            "-a",
+            "--filter",
+            "label=Version",
+            "--format",
+            "{{.Labels}} {{.Labels.Version}} {{.Labels.other}}",
+        ),
+        (
+            "inspect",
+            "labelled",
+            "-f",
+            "{{.Config.Labels}} {{.Config.Labels.Version}} {{.Config.Labels.other}}",
+        ),
+    ):
+        texts = [run(*command).stdout for run in (store.libpod, store.podman)]
+        assert texts[0] == texts[1] == "map[Version:1] 1 <no value>\n"
 
 
 def test_figures_can_be_asked_for_one_by_one(store: Store) -> None:
