@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,19 @@ def test_limits_are_kept_in_a_scope_of_the_user(anna: Anna) -> None:
     assert "sleep 1000" in anna.libpod("top", "web")
     anna.libpod("stop", "--time", "0", "web")
     assert anna.guest.run("test", "-e", f"/sys/fs/cgroup{group}", check=False).returncode == 1
+
+
+def test_a_health_check_by_a_timer_of_the_user(anna: Anna) -> None:
+    check = ("--health-cmd", "grep -q never /etc/hosts", "--health-interval", "1s", "--health-retries", "1")
+    identifier = anna.run("web", *check)
+    timers = ("systemctl", "--user", "list-units", "--all", "--full", "--type", "timer")
+    assert f"{identifier}.timer" in anna.do(*timers).stdout
+    end = time.monotonic() + 120
+    while anna.state("web")["Health"]["Status"] != "unhealthy":
+        assert time.monotonic() < end, anna.state("web")["Health"]
+        time.sleep(1)
+    anna.libpod("stop", "--time", "0", "web")
+    assert identifier not in anna.do(*timers).stdout
 
 
 def test_podman_drives_the_same_container(anna: Anna) -> None:
