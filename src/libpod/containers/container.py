@@ -270,6 +270,8 @@ class Container:
         names.check(name, "container")
         with self._locked():
             old = self.name
+            if name == old:
+                return
             self._engine.state.rename_container(self.record, name)
             try:
                 self._engine.store.set_container_names(self.id, [name])

@@ -180,6 +180,7 @@ def test_rename(room: Room) -> None:
     room.sleep("first")
     room.libpod("create", "--name", "other", IMAGE, "true")
     room.libpod("rename", "first", "second")
+    room.libpod("rename", "second", "second")
     assert room.names() == ["other", "second"]
     assert room.status("second") == "running"
     room.libpod("create", "--name", "first", IMAGE, "true")
