@@ -184,7 +184,7 @@ def test_rename(room: Room) -> None:
     assert room.names() == ["other", "second"]
     assert room.status("second") == "running"
     room.libpod("create", "--name", "first", IMAGE, "true")
-    for taken, message in (("other", "in use"), ("second", "in use"), ("_bad", "not allowed"), ("", "")):
+    for taken, message in (("other", "in use"), ("_bad", "not allowed"), ("", "")):
         assert message in room.refused("rename", "second", taken)
     assert "no such container" in room.refused("rename", "nobody", "somebody")
     room.libpod("stop", "-t", "0", "second")
