@@ -6,6 +6,7 @@ import os
 import stat
 
 from libpod.errors import FileError
+from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,10 +41,34 @@ def of_layer(store: Store, layer_id: str, left_out: Collection[str] = ()) -> lis
     whole_trees = store.driver.name == "vfs"
     finder = _WholeTree(upper, below[:1]) if whole_trees else _Overlay(upper, below)
     try:
-        found = dict(finder.changes("", below=True))
+        found = dict(_all_changes(finder))
     except OSError as error:
         raise FileError("read layer", error.filename or upper, error) from error
     return sorted((path, kind) for path, kind in found.items() if path not in left_out)
+
+
+def _all_changes(finder: _Overlay | _WholeTree) -> Iterator[tuple[str, str]]:
+    """Those in the root and in all directories below it, which may be deeper than Python's stack."""
+    levels = [finder.changes("", below=True)]
+    while levels:
+        change = next(levels[-1], None)
+        if change is None:
+            levels.pop()
+            continue
+        if change.kind:
+            yield change.path, change.kind
+        if change.is_directory:
+            levels.append(finder.changes(change.path, below=change.is_below))
+
+
+class _Change(NamedTuple):
+    path: str
+    kind: str
+    """CHANGED, ADDED, DELETED, or "" for what is as it was."""
+    is_directory: bool = False
+    """Whether there is more to be seen in it."""
+    is_below: bool = False
+    """Whether that shows what the layers below have."""
 
 
 class _Overlay:
@@ -53,8 +78,8 @@ class _Overlay:
         self._upper = upper
         self._below = below
 
-    def changes(self, path: str, *, below: bool) -> Iterator[tuple[str, str]]:
-        """Everything in the directory *path*; *below* tells whether it shows what the layers below have."""
+    def changes(self, path: str, *, below: bool) -> Iterator[_Change]:
+        """What is in the directory *path*; *below* tells whether it shows what the layers below have."""
         for entry in sorted(os.scandir(self._upper + path), key=lambda entry: entry.name):
             inner = f"{path}/{entry.name}"
             about = entry.stat(follow_symlinks=False)
@@ -64,11 +89,11 @@ class _Overlay:
             there = below and entry.name != _OPAQUE_FILE and self._is_below(inner)
             if marker or _is_whiteout(about):
                 if there:
-                    yield inner, DELETED
+                    yield _Change(inner, DELETED)
                 continue
-            yield inner, CHANGED if there else ADDED
-            if stat.S_ISDIR(about.st_mode):
-                yield from self.changes(inner, below=there and not _is_opaque(entry.path))
+            is_directory = stat.S_ISDIR(about.st_mode)
+            is_below = is_directory and there and not _is_opaque(entry.path)
+            yield _Change(inner, CHANGED if there else ADDED, is_directory, is_below)
 
     def _is_below(self, path: str) -> bool:
         for layer in self._below:
@@ -120,22 +145,20 @@ class _WholeTree:
         self._upper = upper
         self._lower = below[0] if below else ""
 
-    def changes(self, path: str, *, below: bool) -> Iterator[tuple[str, str]]:
-        """Everything in the directory *path*."""
+    def changes(self, path: str, *, below: bool) -> Iterator[_Change]:
+        """What is in the directory *path*; *below* tells whether the other tree has it, too."""
         ours = {entry.name: entry for entry in os.scandir(self._upper + path)}
         theirs = self._lower_names(path) if below else set()
         for name in sorted({*ours, *theirs}):
             inner = f"{path}/{name}"
             if name not in ours:
-                yield inner, DELETED
+                yield _Change(inner, DELETED)
                 continue
             about = ours[name].stat(follow_symlinks=False)
-            if name not in theirs:
-                yield inner, ADDED
-            elif _differs(about, os.lstat(self._lower + inner)):
-                yield inner, CHANGED
-            if stat.S_ISDIR(about.st_mode):
-                yield from self.changes(inner, below=name in theirs)
+            kind = "" if name in theirs else ADDED
+            if name in theirs and _differs(about, os.lstat(self._lower + inner)):
+                kind = CHANGED
+            yield _Change(inner, kind, stat.S_ISDIR(about.st_mode), name in theirs)
 
     def _lower_names(self, path: str) -> set[str]:
         where = self._lower + path

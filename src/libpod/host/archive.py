@@ -8,7 +8,6 @@ found as the kernel resolves them inside the root (`libpod.host.rooted`).
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 import tarfile
@@ -57,40 +56,63 @@ class _Packer:
         self._written: dict[tuple[int, int], str] = {}
 
     def entries(self, directory: int, names: list[str], prefix: str) -> None:
-        for name in sorted(names):
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    self._entry(directory, name, prefix + name)
-                except OSError as error:
-                    if error.errno == errno.ENOENT:
-                        raise
-                    raise FileError("read", prefix + name, error) from error
+        """Write what has these *names* in the open *directory*, and all below it.
 
-    def _entry(self, directory: int, name: str, path: str) -> None:
+        A container can make trees that are deeper than Python's stack.
+        """
+        levels = [(directory, iter(sorted(names)), prefix)]
+        try:
+            while levels:
+                descriptor, left, above = levels[-1]
+                name = next(left, None)
+                if name is not None:
+                    inner = self._named_entry(descriptor, name, above + name)
+                    if inner is not None:
+                        levels.append((inner, iter(_names(inner)), f"{above}{name}/"))
+                    continue
+                levels.pop()
+                if levels:
+                    os.close(descriptor)
+        finally:
+            for descriptor, _left, _above in levels[1:]:
+                os.close(descriptor)
+
+    def _named_entry(self, directory: int, name: str, path: str) -> int | None:
+        """As `_entry`, with the path in errors; None for what is gone meanwhile."""
+        try:
+            return self._entry(directory, name, path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise FileError("read", path, error) from error
+
+    def _entry(self, directory: int, name: str, path: str) -> int | None:
+        """Write one entry; the descriptor of a directory whose entries are next."""
         about = os.stat(name, dir_fd=directory, follow_symlinks=False)
         kind = _TYPES.get(stat.S_IFMT(about.st_mode))
         if kind is None:
-            return
+            return None
         member = tarfile.TarInfo(path)
         member.type, member.mode = kind, stat.S_IMODE(about.st_mode)
         member.uid, member.gid, member.mtime = about.st_uid, about.st_gid, about.st_mtime_ns // 10**9
         if kind == tarfile.REGTYPE:
             self._file(directory, name, member)
-            return
+            return None
         if kind == tarfile.SYMTYPE:
             member.linkname = os.readlink(name, dir_fd=directory)
         elif kind in (tarfile.CHRTYPE, tarfile.BLKTYPE):
             member.devmajor, member.devminor = os.major(about.st_rdev), os.minor(about.st_rdev)
         if kind != tarfile.DIRTYPE:
             self._archive.addfile(member)
-            return
+            return None
         inner = os.open(name, _DIRECTORY, dir_fd=directory)
         try:
             member.pax_headers = _attributes(inner)
             self._archive.addfile(member)
-            self.entries(inner, os.listdir(inner), path + "/")
-        finally:
+        except BaseException:
             os.close(inner)
+            raise
+        return inner
 
     def _file(self, directory: int, name: str, member: tarfile.TarInfo) -> None:
         with open(os.open(name, _FILE, dir_fd=directory), "rb") as file:
@@ -105,6 +127,14 @@ class _Packer:
             member.pax_headers = _attributes(file.fileno())
             member.size = about.st_size
             self._archive.addfile(member, _Exactly(file, member.size))  # type: ignore[arg-type]
+
+
+def _names(descriptor: int) -> list[str]:
+    try:
+        return sorted(os.listdir(descriptor))
+    except FileNotFoundError:
+        # Removed since it was opened.
+        return []
 
 
 class _Exactly:

@@ -18,6 +18,7 @@ from libpod.errors import FileError, InvalidState, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Final
 
     from libpod.storage.store import Store
@@ -68,10 +69,20 @@ class _Writer:
         self._written: dict[tuple[int, int], str] = {}
 
     def write(self) -> None:
-        self._directory("")
+        # A container can make trees that are deeper than Python's stack.
+        levels = [self._directory("")]
+        while levels:
+            inner = next(levels[-1], None)
+            if inner is None:
+                levels.pop()
+            else:
+                levels.append(self._directory(inner))
 
-    def _directory(self, path: str) -> None:
-        """Everything below the directory *path*, in the order of names: the same tree gives the same tar."""
+    def _directory(self, path: str) -> Iterator[str]:
+        """Write what is in the directory *path*, in the order of names: the same tree gives the same tar.
+
+        Gives each directory in it when that is next.
+        """
         where = os.path.join(self._upper, path)
         for name in sorted(_listed(where)):
             inner = os.path.join(path, name)
@@ -90,7 +101,7 @@ class _Writer:
             if not self._lower or self._differs(inner, about):
                 self._member(inner, about)
             if stat.S_ISDIR(about.st_mode):
-                self._directory(inner)
+                yield inner
         if self._lower:
             self._removed(path)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from libpod.containers import changes
+from libpod.host import tree
 from libpod.images import difference
 
 if TYPE_CHECKING:
@@ -54,3 +55,17 @@ def test_a_mark_hides_what_is_below(store: Any, tmp_path: Path) -> None:
         (tmp_path / "last" / name).touch()
     found = changes.of_layer(store, "last")
     assert found == [("/dir", "C"), ("/dir/old", "A"), ("/gone", "A"), ("/kept", "C")]
+
+
+@pytest.mark.parametrize("driver", ["overlay", "vfs"])
+def test_trees_that_are_deeper_than_pythons_stack(store: Any, tmp_path: Path, driver: str) -> None:
+    store.driver.name = driver
+    deep = "/".join("d" * 1100)
+    for length in range(1, len(deep) + 1, 2):
+        os.mkdir(f"{tmp_path}/top/{deep[:length]}")
+    found = changes.of_layer(store, "top")
+    assert (f"/{deep}", "A") in found
+    difference.write_tar(store, "c", str(tmp_path / "tar"))
+    with tarfile.open(tmp_path / "tar") as archive:
+        assert deep in archive.getnames()
+    tree.delete(str(tmp_path / "top"))
