@@ -139,18 +139,18 @@ def test_a_run_that_fails_to_start_again(room: Room, tmp_path: Path) -> None:
 def test_events_and_filters(room: Room) -> None:
     text = room.configuration.read_text()
     room.configuration.write_text(text.replace('events_logger = "none"', 'events_logger = "file"'))
-    room.sleep("c", "--restart", "always")
+    room.sleep("web", "--restart", "always")
     room.sleep("other")
-    killed(room, "c")
-    assert room.settled(lambda: runs_again(room, "c", 1))
+    killed(room, "web")
+    assert room.settled(lambda: runs_again(room, "web", 1))
 
     def listed(value: str) -> Any:
         found = room.libpod("ps", "--filter", f"restart-policy={value}", "--format", "{{.Names}}")
         return found.stdout.split()
 
-    assert listed("always") == ["c"]
+    assert listed("always") == ["web"]
     assert listed("on-failure") == []
-    lines = room.libpod("events", "--stream=false", "--format", "json", "--filter", "container=c").stdout
+    lines = room.libpod("events", "--stream=false", "--format", "json", "--filter", "container=web").stdout
     statuses = [json.loads(line)["Status"] for line in lines.splitlines()]
     assert statuses == ["create", "init", "start", "died", "restart", "init", "start"]
 
