@@ -85,19 +85,13 @@ def configure_export(parser: Grammar) -> None:
 def _export(options: Namespace) -> int:
     from libpod.cli import runtimes
     from libpod.containers import copying
-    from libpod.errors import FileError, InvalidArgument
+    from libpod.errors import InvalidArgument
     from libpod.host import outputs
 
     if options.output is None and sys.stdout.isatty():
         raise InvalidArgument("a tar does not belong on a terminal", hint="use --output FILE, or a pipe")
     with runtimes.open_runtime(options) as runtime:
         container = runtime.container(options.container)
-        try:
-            if options.output is None:
-                copying.export(container, outputs.standard_output())
-            else:
-                with outputs.writing(options.output) as stream:
-                    copying.export(container, stream)
-        except OSError as error:
-            raise FileError("write", options.output or "standard output", error) from error
+        with outputs.writing_or_printing(options.output) as stream:
+            copying.export(container, stream)
     return codes.DONE

@@ -54,15 +54,12 @@ def _export(options: Namespace) -> int:
 
     if options.output is None and sys.stdout.isatty():
         raise InvalidArgument("a tar does not belong on a terminal", hint="use --output FILE, or a pipe")
-    with runtimes.open_runtime(options) as runtime, _mounted(runtime, options.volume) as path:
-        try:
-            if options.output is None:
-                copying.export_directory(path, sys.stdout.buffer)
-            else:
-                with outputs.writing(options.output) as stream:
-                    copying.export_directory(path, stream)
-        except OSError as error:
-            raise FileError("write", options.output or "standard output", error) from error
+    with (
+        runtimes.open_runtime(options) as runtime,
+        _mounted(runtime, options.volume) as path,
+        outputs.writing_or_printing(options.output) as stream,
+    ):
+        copying.export_directory(path, stream)
     return codes.DONE
 
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _FORMAT = tarfile.PAX_FORMAT
 _BUFFER = 1 << 20
 CONTENTS = "/."
+"""At the end of a source: what is in the directory, not the directory."""
 OF_THE_KERNEL = ("dev", "proc", "sys")
 """What is no part of a container's files, although it is in its root."""
-"""At the end of a source: what is in the directory, not the directory."""
 
 
 class Place(NamedTuple):

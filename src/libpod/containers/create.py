@@ -131,6 +131,7 @@ class CreateOptions(NamedTuple):
     health_check: HealthCheck | None = None
     """None for that of the image."""
     health_action: str = "none"
+    """What is done when it is unhealthy; one of `libpod.containers.health.ACTIONS`."""
     preserve_descriptors: int = 0
     """How many of our descriptors from 3 on its first process gets."""
     secrets: Sequence[Request] = ()

@@ -21,11 +21,13 @@ from libpod.errors import (
     DecodeError,
     FileError,
     InvalidArgument,
+    InvalidState,
     LibpodError,
     OCIRuntimeNotFound,
     OCIRuntimePermissionDenied,
 )
-from libpod.host import files, jsonutil
+from libpod.host import files, jsonutil, proc
+from libpod.state.records import RUNNING
 from libpod.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -206,8 +208,12 @@ def run(engine: Engine, container: Container) -> bool:
     if check is None:
         raise InvalidArgument(f"container {container.name} has no health check")
     container.require_running("check the health of")
+    process = record.pid
     result = _result(container, check)
     with engine.locked(record):
+        # One that was stopped meanwhile is not unhealthy, and nothing is to start it again.
+        if record.status != RUNNING or record.pid != process or not proc.is_alive(process):
+            raise InvalidState(f"container {container.name} ended while its health was checked")
         is_new = time.time() - _started(record) < check.start_period
         found = judged(read(record.run_directory), check, result, is_new=is_new)
         _write(record, found)
@@ -278,10 +284,10 @@ def _act(engine: Engine, container: Container) -> None:
 
 def begin(engine: Engine, record: ContainerRecord) -> None:
     """Let the checks of a container that was just started begin. What keeps them from that is a warning."""
-    check = of_container(record)
-    if check is None:
-        return
     try:
+        check = of_container(record)
+        if check is None:
+            return
         _write(record, {"Status": STARTING, "FailingStreak": 0, "Log": None})
         if check.interval:
             from libpod.containers import healthtimer
@@ -293,12 +299,11 @@ def begin(engine: Engine, record: ContainerRecord) -> None:
 
 def end(engine: Engine, record: ContainerRecord) -> None:
     """Let them end. What keeps them from that is a warning."""
-    check = of_container(record)
-    if check is None or not check.interval:
-        return
-    from libpod.containers import healthtimer
-
     try:
-        healthtimer.stop(engine, record)
+        check = of_container(record)
+        if check is not None and check.interval:
+            from libpod.containers import healthtimer
+
+            healthtimer.stop(engine, record)
     except LibpodError as error:
         engine.warn(f"the health checks of container {record.name} go on: {error}")

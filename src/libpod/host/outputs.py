@@ -70,6 +70,17 @@ def writing(path: str) -> Iterator[BinaryIO]:
             raise
 
 
+@contextlib.contextmanager
+def writing_or_printing(path: str | None) -> Iterator[BinaryIO]:
+    """As `writing`; without a *path* our standard output."""
+    if path is not None:
+        with writing(path) as stream:
+            yield stream
+        return
+    with _named("standard output"):
+        yield standard_output()
+
+
 def fill(path: str, read: Callable[[int], bytes]) -> None:
     """Write all that *read* gives, asked for so many bytes, into a new private file at *path*.
 

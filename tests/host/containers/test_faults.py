@@ -208,6 +208,22 @@ def test_a_conmon_that_does_not_work(
         container.remove()
 
 
+def test_a_damaged_health_check_keeps_nothing_from_ending(shared: Room) -> None:
+    with shared.runtime() as runtime:
+        container = made(runtime, shared, command=("sleep", "1000"))
+        container.record.set_config("healthcheck", {"Test": 5})
+        runtime.engine.state.save_container(container.record)
+        warnings: list[str] = []
+        runtime.engine.warn = warnings.append
+        container.start()
+        assert container.state() == "running"
+        container.stop(0)
+        container.cleanup()
+        assert (container.state(), container.record.mounted) == ("exited", False)
+        container.remove()
+    assert ["is not checked" in warnings[0], "Test: expected a list" in warnings[0]] == [True, True]
+
+
 @pytest.mark.parametrize("version", [0, 1])
 def test_both_versions_of_conmons_protocol(
     shared: Room, version: int, monkeypatch: pytest.MonkeyPatch

@@ -117,6 +117,25 @@ def test_what_is_done_with_an_unhealthy_one(store: Store, action: str, state: st
     store.libpod("rm", "-f", "-t", "0", "web")
 
 
+def test_a_container_that_is_stopped_while_it_is_checked_stays_stopped(store: Store) -> None:
+    slow = ("--health-cmd", "touch /begun; sleep 100", "--health-timeout", "5m")
+    flags = (*slow, "--health-retries", "1", "--health-on-failure", "restart")
+    store.libpod("run", "-d", "--name", "web", "--network", "none", *flags, IMAGE, *SLEEP)
+    command = store.libpod_command("healthcheck", "run", "web")
+    running = store.machine.start(command, environment=store.libpod_environment)
+    deadline = time.monotonic() + 60
+    while store.libpod("exec", "web", "test", "-e", "/begun", check=False).status != 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    store.libpod("stop", "-t", "0", "web")
+    _out, said = running.communicate(timeout=60)
+    assert running.returncode == 125
+    assert "container web ended while its health was checked" in said
+    assert store.states() == {"web": "exited"}
+    assert health(store, "libpod")["Log"] is None
+    store.libpod("rm", "web")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
